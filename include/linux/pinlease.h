@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * pinlease for drivers: device access to memory that user space has pinned
+ * under a lease.
+ *
+ * User space acquires the lease and pins (see uapi/linux/pinlease.h), then
+ * hands the lease's file descriptor and the pin's id to the driver, which
+ * attaches.  All functions may sleep.
+ */
+#ifndef _LINUX_PINLEASE_H
+#define _LINUX_PINLEASE_H
+
+#include <linux/types.h>
+
+struct sg_table;
+struct pinlease_attachment;
+
+/**
+ * struct pinlease_driver_ops - what pinlease asks of a driver
+ * @revoke: The pin is going away.  When this returns, the device must have
+ *	stopped and must not touch the pages again; the scatter-gather table
+ *	and its pages are gone.  The attachment itself stays until
+ *	pinlease_detach(), which must not be called from here.  Called at most
+ *	once, in process context, without locks of pinlease held that
+ *	pinlease_attach() or pinlease_detach() take; it may sleep.  A detach
+ *	that races with it waits for it.
+ */
+struct pinlease_driver_ops {
+	void (*revoke)(void *context);
+};
+
+/**
+ * pinlease_attach() - use a pin
+ * @lease_fd: file descriptor of the lease, in the current process
+ * @pin_id:   from PINLEASE_IOC_PIN
+ * @ops:      must live until pinlease_detach() has returned
+ * @context:  passed to @ops
+ *
+ * While attached, PINLEASE_IOC_UNPIN answers EBUSY; closing the lease revokes.
+ *
+ * Return: the attachment, or ERR_PTR: -EBADF (no lease), -ENOENT (no such
+ * pin), -ENODEV (being released), -ENOMEM.
+ */
+struct pinlease_attachment *
+pinlease_attach(int lease_fd, u64 pin_id,
+		const struct pinlease_driver_ops *ops, void *context);
+
+/**
+ * pinlease_sg_table() - the pages of an attached pin, in file order
+ * @attachment: from pinlease_attach()
+ *
+ * The table belongs to the attachment; it is valid until ops->revoke() returns
+ * or pinlease_detach() is called, and is not DMA-mapped.  After the device
+ * wrote there is nothing to dirty: pinlease does that.
+ *
+ * Return: the table, or ERR_PTR(-ENODEV) after a revoke.
+ */
+const struct sg_table *
+pinlease_sg_table(struct pinlease_attachment *attachment);
+
+/**
+ * pinlease_detach() - stop using a pin
+ * @attachment: from pinlease_attach(); freed.  The device must be idle.
+ */
+void pinlease_detach(struct pinlease_attachment *attachment);
+
+#endif /* _LINUX_PINLEASE_H */
