@@ -11,7 +11,7 @@
     reason = "generated from C"
 )]
 
-#[allow(dead_code, unreachable_pub, clippy::all, unsafe_op_in_unsafe_fn, reason = "generated from C")]
+#[allow(dead_code, unreachable_pub, improper_ctypes, clippy::all, unsafe_op_in_unsafe_fn, reason = "generated from C")]
 #[path = "bindings/generated.rs"]
 mod generated;
 
