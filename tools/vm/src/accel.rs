@@ -45,18 +45,17 @@ pub fn choose(cache: &Path, directory: &Path, guest: &Path) -> Result<Accelerato
     let known = fs::read(&file)
         .ok()
         .and_then(|text| serde_json::from_slice::<Probe>(&text).ok());
-    let probe = match known.filter(|probe| probe.machine == machine) {
-        Some(probe) => probe,
-        None => {
-            let probe = Probe {
-                machine,
-                kvm_works: try_kvm(directory, guest)?,
-            };
-            fs::write(&file, serde_json::to_vec(&probe)?)?;
-            probe
-        }
+    let known = known
+        .filter(|probe| probe.machine == machine)
+        .map(|probe| probe.kvm_works);
+    let kvm_works = if let Some(answer) = known {
+        answer
+    } else {
+        let kvm_works = try_kvm(directory, guest)?;
+        fs::write(&file, serde_json::to_vec(&Probe { machine, kvm_works })?)?;
+        kvm_works
     };
-    Ok(if probe.kvm_works {
+    Ok(if kvm_works {
         Accelerator::Kvm
     } else {
         Accelerator::Tcg
@@ -73,6 +72,7 @@ fn try_kvm(directory: &Path, guest: &Path) -> Result<bool> {
     };
     initramfs::write(&initramfs, &kernel, guest, &plan, &[])?;
     let machine = Machine {
+        image: kernel.image.clone(),
         kernel: &kernel,
         initramfs,
         disks: &[],

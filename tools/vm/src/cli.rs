@@ -101,7 +101,7 @@ pub struct Options {
     #[arg(long, value_name = "FILE")]
     pub console: Option<PathBuf>,
 
-    /// Write a summary to a file: status, timed_out, boots, retries, console_findings, seconds and more
+    /// Write a summary to a file, as JSON: the status, the findings, how often and how long it took
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 

@@ -5,9 +5,9 @@ export PATH=/
 for applet in insmod mkdir mount chroot; do /busybox ln -s /busybox "/$applet"; done
 set -e
 mkdir /lower /upper /tree
-while read -r module; do
+for module in $(/busybox cat /modules/order); do
 	insmod "/modules/$module.ko"
-done </modules/order
+done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro root /lower
 mount -t tmpfs upper /upper
 mkdir /upper/data /upper/work

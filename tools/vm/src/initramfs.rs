@@ -70,11 +70,8 @@ pub fn write(
         0o755,
     )?;
     let modules = kernel.load_order(MODULES)?;
-    let order: String = modules
-        .iter()
-        .map(|module| format!("{}\n", module.name))
-        .collect();
-    archive.add("/modules/order", order.as_bytes(), 0o644)?;
+    let order: Vec<_> = modules.iter().map(|module| module.name.as_str()).collect();
+    archive.add("/modules/order", order.join("\n").as_bytes(), 0o644)?;
     for module in &modules {
         archive.add(
             format!("/modules/{}.ko", module.name),

@@ -10,6 +10,8 @@ use std::process::Command;
 
 use anyhow::{ensure, Context, Result};
 
+use crate::bzimage;
+
 /// Where a distribution keeps modules.
 const MODULES: &str = "/usr/lib/modules";
 
@@ -46,8 +48,8 @@ impl Kernel {
     pub fn at(image: &Path) -> Result<Self> {
         let bytes =
             fs::read(image).with_context(|| format!("reading the kernel {}", image.display()))?;
-        let release =
-            release_of(&bytes).with_context(|| format!("{} is no bzImage", image.display()))?;
+        let release = bzimage::release(&bytes)
+            .with_context(|| format!("{} is no bzImage", image.display()))?;
         let directory = image.parent().unwrap_or(Path::new("."));
         let modules = [
             directory.to_owned(),
@@ -103,15 +105,6 @@ pub struct Module {
     pub name: String,
     /// The ELF file.
     pub content: Vec<u8>,
-}
-
-/// The release string that Documentation/arch/x86/boot.rst puts at `kernel_version`.
-fn release_of(image: &[u8]) -> Option<String> {
-    (image.get(0x202..0x206)? == b"HdrS").then_some(())?;
-    let offset = u16::from_le_bytes(image.get(0x20e..0x210)?.try_into().ok()?);
-    let text = image.get(usize::from(offset) + 0x200..)?;
-    let end = text.iter().position(|&byte| byte == 0 || byte == b' ')?;
-    String::from_utf8(text[..end].to_vec()).ok()
 }
 
 fn module_name(path: &str) -> String {
@@ -186,15 +179,5 @@ kernel/drivers/md/dm-mod.ko.xz: kernel/drivers/dax/dax.ko.xz
             ]
         );
         assert_eq!(module_name("kernel/drivers/md/dm-mod.ko.xz"), "dm_mod");
-    }
-
-    #[test]
-    fn the_release_is_in_the_setup_header() {
-        let mut image = vec![0; 0x400];
-        image[0x202..0x206].copy_from_slice(b"HdrS");
-        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
-        image[0x300..0x310].copy_from_slice(b"7.3.4+deb13 (us)");
-        assert_eq!(release_of(&image).as_deref(), Some("7.3.4+deb13"));
-        assert_eq!(release_of(&[0; 0x400]), None);
     }
 }

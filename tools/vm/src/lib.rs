@@ -8,6 +8,7 @@
 
 pub mod accel;
 pub mod boot;
+pub mod bzimage;
 pub mod cli;
 pub mod console;
 pub mod disk;

@@ -18,7 +18,7 @@ use pinlease_vm::kernel::Kernel;
 use pinlease_vm::plan::Plan;
 use pinlease_vm::qemu::{Accelerator, Machine};
 use pinlease_vm::report::{self, Summary};
-use pinlease_vm::{accel, initramfs};
+use pinlease_vm::{accel, bzimage, initramfs};
 
 /// How often a boot is tried again that died of the emulator.
 const RETRIES: u32 = 3;
@@ -60,6 +60,7 @@ fn run(options: &Options) -> Result<u8> {
         &options.files,
     )?;
     let machine = Machine {
+        image: bzimage::quick_to_boot(&kernel.image, &cache)?,
         kernel: &kernel,
         initramfs,
         disks: &disks,

@@ -32,6 +32,14 @@ const SYSTEM: &[(&str, &str, &str, bool)] = &[
     ("cgroup2", "/sys/fs/cgroup", "", false),
 ];
 
+/// Links in /dev that udev would make.
+const LINKS: &[(&str, &str)] = &[
+    ("/proc/self/fd", "/dev/fd"),
+    ("/proc/self/fd/0", "/dev/stdin"),
+    ("/proc/self/fd/1", "/dev/stdout"),
+    ("/proc/self/fd/2", "/dev/stderr"),
+];
+
 /// Mounts what every system has.
 ///
 /// # Errors
@@ -51,6 +59,9 @@ pub fn mount_system() -> Result<()> {
         if needed {
             result.with_context(|| format!("mounting {kind} at {place}"))?;
         }
+    }
+    for (target, link) in LINKS {
+        symlink(target, link).with_context(|| format!("linking {link}"))?;
     }
     Ok(())
 }

@@ -54,7 +54,9 @@ const TCG_CPU: &str = "max,la57=off";
 /// A machine that is not running yet.
 #[derive(Debug)]
 pub struct Machine<'a> {
-    /// What it boots.
+    /// The file that it boots.
+    pub image: PathBuf,
+    /// The kernel in that file.
     pub kernel: &'a Kernel,
     /// The initramfs.
     pub initramfs: PathBuf,
@@ -101,7 +103,7 @@ impl Machine<'_> {
         command.args(["-m", self.memory, "-smp", &cpus.to_string()]);
         command
             .arg("-kernel")
-            .arg(&self.kernel.image)
+            .arg(&self.image)
             .arg("-initrd")
             .arg(&self.initramfs);
         command.args(["-append", &self.parameters()]);
