@@ -3,8 +3,7 @@
 //! C declarations: those of the kernel crate, and those that it lacks, made by bindgen from
 //! `rust/bindings/bindings.h`.
 
-#![expect(
-    missing_docs,
+#![allow(
     non_camel_case_types,
     non_snake_case,
     non_upper_case_globals,

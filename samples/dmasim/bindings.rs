@@ -2,8 +2,7 @@
 
 //! C declarations: those of the kernel crate, pinlease's C ABI, and our own ioctls.
 
-#![expect(
-    missing_docs,
+#![allow(
     non_camel_case_types,
     non_upper_case_globals,
     reason = "generated from C"

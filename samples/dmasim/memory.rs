@@ -42,6 +42,7 @@ impl Pages {
 }
 
 /// What keeps the pages.
+#[expect(dead_code, reason = "held for what dropping it does")]
 pub(crate) enum Memory {
     /// pinlease does.
     Attached(Attachment),
