@@ -12,7 +12,7 @@ use pinlease_uapi as uapi;
 
 use crate::{
     command::{issue, size},
-    AcquireError, MarkError, Pin, PinError, PinOptions, QueryError,
+    AcquireError, MarkError, Pin, PinError, PinOptions, QueryError, UnpinError,
 };
 
 /// What happens when a conflicting operation meets the lease.
@@ -159,6 +159,21 @@ impl Lease {
         options: PinOptions,
     ) -> Result<Pin<'_>, PinError> {
         Pin::new(self, address, length, options)
+    }
+
+    /// Unpins the pin `id`; for a [`Pin`] use [`Pin::release`].
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_UNPIN`.
+    pub fn unpin(&self, id: u64) -> Result<(), UnpinError> {
+        let mut request = uapi::pinlease_unpin {
+            size: size::<uapi::pinlease_unpin>(),
+            id,
+            ..Default::default()
+        };
+        issue(self.as_fd(), &mut request)?;
+        Ok(())
     }
 
     /// Says that the device wrote these bytes of the file since the last mark.

@@ -82,19 +82,16 @@ impl<'lease> Pin<'lease> {
     /// As `PINLEASE_IOC_UNPIN`.  After [`UnpinError::InUse`] the memory stays
     /// pinned until the lease ends.
     pub fn release(self) -> Result<(), UnpinError> {
-        let result = self.unpin();
-        mem::forget(self);
-        result
+        let lease = self.lease;
+        lease.unpin(self.into_id())
     }
 
-    fn unpin(&self) -> Result<(), UnpinError> {
-        let mut request = uapi::pinlease_unpin {
-            size: size::<uapi::pinlease_unpin>(),
-            id: self.id,
-            ..Default::default()
-        };
-        issue(self.lease.as_fd(), &mut request)?;
-        Ok(())
+    /// Gives up the guard: the memory stays pinned until [`Lease::unpin`] or
+    /// the end of the lease.  For owners that keep lease and pin together.
+    pub fn into_id(self) -> u64 {
+        let id = self.id;
+        mem::forget(self);
+        id
     }
 }
 
@@ -102,6 +99,6 @@ impl Drop for Pin<'_> {
     fn drop(&mut self) {
         // A destructor has nobody to tell; release() does.  A pin that stays
         // because a driver uses it ends with the lease.
-        let _ = self.unpin();
+        let _ = self.lease.unpin(self.id);
     }
 }

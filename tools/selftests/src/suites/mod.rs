@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The tests: one file per scenario or promise.
+
+use crate::harness::Test;
+
+pub mod s01_after_clean;
+
+/// Every test, in the order in which they run.
+pub fn all() -> impl Iterator<Item = Test> {
+    [s01_after_clean::TESTS].concat().into_iter()
+}
