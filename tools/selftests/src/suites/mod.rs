@@ -4,8 +4,16 @@
 use crate::harness::Test;
 
 pub mod s01_after_clean;
+pub mod s02_tearing;
+pub mod s04_background;
 
 /// Every test, in the order in which they run.
 pub fn all() -> impl Iterator<Item = Test> {
-    [s01_after_clean::TESTS].concat().into_iter()
+    [
+        s01_after_clean::TESTS,
+        s02_tearing::TESTS,
+        s04_background::TESTS,
+    ]
+    .concat()
+    .into_iter()
 }
