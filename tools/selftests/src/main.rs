@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{ensure, Result};
 use clap::{Parser, Subcommand};
 use selftests::{
-    harness::{run, Context, Format, Reporter, Test},
+    harness::{run, Context, Format, Reporter, Side, Test},
     suites,
 };
 
@@ -27,6 +27,10 @@ enum Command {
     Run {
         /// Suites, tests, or beginnings of their names; all when there is none.
         names: Vec<String>,
+        /// With a lease, or as drivers do today (only tests that have such a
+        /// control); may be repeated.
+        #[arg(long = "side", value_enum, default_values = ["pinlease"])]
+        sides: Vec<Side>,
         /// How to report.
         #[arg(long, value_enum, default_value = "ktap")]
         format: Format,
@@ -48,13 +52,14 @@ fn main() -> Result<ExitCode> {
         }
         Command::Run {
             names,
+            sides,
             format,
             time_scale,
             context,
         } => {
             let tests = select(&names)?;
             let mut reporter = Reporter::new(std::io::stdout(), format);
-            run(&tests, &context, &mut reporter, time_scale)?;
+            run(&tests, &sides, &context, &mut reporter, time_scale)?;
             Ok(reporter.status().into())
         }
     }

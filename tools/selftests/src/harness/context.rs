@@ -11,14 +11,28 @@ use super::skip;
 use crate::support::Filesystem;
 
 /// How the memory is pinned.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// As drivers do today, without a lease: the control, which must show the
     /// fault.
     Stock,
     /// Under a lease: the fault must be gone.
+    #[default]
     Pinlease,
+}
+
+impl Side {
+    /// Both, the control first.
+    pub const ALL: [Self; 2] = [Self::Stock, Self::Pinlease];
+
+    /// As the command line knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Pinlease => "pinlease",
+        }
+    }
 }
 
 /// The options of a test run.
@@ -30,8 +44,8 @@ pub struct Context {
     /// Disk that tests may write over.
     #[arg(long)]
     pub device: Option<PathBuf>,
-    /// With a lease, or as the stock kernel does.
-    #[arg(long, value_enum, default_value = "pinlease")]
+    /// How this test is to pin; set by the runner.
+    #[arg(skip)]
     pub side: Side,
     /// Folder of pinlease.ko and dmasim.ko.
     #[arg(long, default_value = "/pinlease")]
@@ -75,18 +89,6 @@ impl Context {
     /// A path for a test's file.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
-    }
-
-    /// Skips tests that only make sense under a lease.
-    ///
-    /// # Errors
-    ///
-    /// [`Skip`](super::Skip).
-    pub fn only_pinlease(&self) -> Result<()> {
-        match self.side {
-            Side::Pinlease => Ok(()),
-            Side::Stock => skip("has no stock counterpart"),
-        }
     }
 
     /// Makes sure that modules for this side are loaded.

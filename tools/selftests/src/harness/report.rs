@@ -7,6 +7,8 @@ use std::io::{self, Write};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::Side;
+
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum Format {
@@ -42,6 +44,8 @@ pub enum Event {
     Result {
         /// Its name.
         test: String,
+        /// How it pinned.
+        side: Side,
         /// How it ended.
         outcome: Outcome,
         /// Why it was skipped; else empty.
@@ -104,6 +108,7 @@ impl<W: Write> Reporter<W> {
             Event::Plan { tests } => writeln!(self.out, "KTAP version 1\n1..{tests}"),
             Event::Result {
                 test,
+                side,
                 outcome,
                 reason,
                 output,
@@ -113,6 +118,7 @@ impl<W: Write> Reporter<W> {
                     writeln!(self.out, "# {line}")?;
                 }
                 let number = self.number;
+                let test = format!("{}:{test}", side.name());
                 match outcome {
                     Outcome::Passed => writeln!(self.out, "ok {number} {test}"),
                     Outcome::Failed => writeln!(self.out, "not ok {number} {test}"),
@@ -139,6 +145,7 @@ mod tests {
     fn result(test: &str, outcome: Outcome, reason: &str, output: &[&str]) -> Event {
         Event::Result {
             test: test.into(),
+            side: Side::Stock,
             outcome,
             reason: reason.into(),
             output: output.iter().map(ToString::to_string).collect(),
@@ -165,7 +172,7 @@ mod tests {
         assert_eq!(reporter.status(), 1);
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "KTAP version 1\n1..3\nok 1 a.b # SKIP no disk\nok 2 a.c\n# why\nnot ok 3 a.d\n"
+            "KTAP version 1\n1..3\nok 1 stock:a.b # SKIP no disk\nok 2 stock:a.c\n# why\nnot ok 3 stock:a.d\n"
         );
     }
 

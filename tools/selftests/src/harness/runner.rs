@@ -24,7 +24,7 @@ use nix::{
 use super::{Context, Event, Outcome, Reporter, Side, Skip, Test};
 use crate::support::KernelLog;
 
-/// Names the test that a child process is to run.
+/// Names the side and the test that a child process is to run.
 pub const CHILD_VARIABLE: &str = "PINLEASE_SELFTEST";
 
 /// Exit status of a skipped test, as kselftest has it.
@@ -37,77 +37,100 @@ const BURIAL: Duration = Duration::from_secs(20);
 /// Marks the line that says why a test was skipped.
 const SKIP_PREFIX: &str = "SKIP ";
 
-/// Runs `tests`, each in a child process with this process's arguments; in
-/// such a child, runs its test and does not return.
+/// Runs `tests` on `sides`, each in a child process with this process's
+/// arguments; in such a child, runs its test and does not return.
 ///
 /// # Errors
 ///
 /// Processes cannot be started or results cannot be written.
 pub fn run(
     tests: &[Test],
+    sides: &[Side],
     context: &Context,
     reporter: &mut Reporter<impl Write>,
     time_scale: u32,
 ) -> Result<()> {
+    let runs: Vec<Run<'_>> = sides
+        .iter()
+        .flat_map(|&side| tests.iter().map(move |test| Run { test, side }))
+        .filter(|run| run.test.runs_on(run.side))
+        .collect();
     if let Ok(name) = env::var(CHILD_VARIABLE) {
-        let test = tests.iter().find(|test| test.name == name);
-        let test = test.with_context(|| format!("no test '{name}'"))?;
-        std::process::exit(in_child(test, context));
+        let run = runs.iter().find(|run| run.name() == name);
+        let run = run.with_context(|| format!("no test '{name}'"))?;
+        std::process::exit(run.in_child(context));
     }
-    reporter.event(&Event::Plan { tests: tests.len() })?;
-    for test in tests {
-        reporter.event(&one(test, context, time_scale)?)?;
+    reporter.event(&Event::Plan { tests: runs.len() })?;
+    for run in runs {
+        reporter.event(&run.in_parent(time_scale)?)?;
     }
     Ok(())
 }
 
-/// Runs the test in this process; returns the exit status.
-fn in_child(test: &Test, context: &Context) -> i32 {
-    let Err(error) = (test.run)(context) else {
-        return 0;
-    };
-    if let Some(Skip(reason)) = error.downcast_ref() {
-        println!("{SKIP_PREFIX}{reason}");
-        return SKIPPED;
-    }
-    println!("{error:#}");
-    1
+/// A test on a side.
+struct Run<'a> {
+    test: &'a Test,
+    side: Side,
 }
 
-/// Runs one test in a child and judges it.
-fn one(test: &Test, context: &Context, time_scale: u32) -> Result<Event> {
-    let mut log = KernelLog::open().ok();
-    let begin = Instant::now();
-    let output = File::from(memfd_create("output", MFdFlags::empty())?);
-    let child = Command::new(env::current_exe()?)
-        .args(env::args_os().skip(1))
-        .env(CHILD_VARIABLE, test.name)
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output.try_clone()?)
-        .process_group(0)
-        .spawn()
-        .context("starting the test")?;
-    let status = wait(child, test.timeout * time_scale)?;
-
-    let mut lines = read_lines(output)?;
-    let (mut outcome, reason) = judge(status, &mut lines);
-    let splats = log.as_mut().map_or_else(Vec::new, KernelLog::splats);
-    if !splats.is_empty() {
-        lines.push("the kernel logged:".into());
-        lines.extend(splats);
-        // What a raw pin does to the stock kernel is the kernel's business.
-        if context.side == Side::Pinlease {
-            outcome = Outcome::Failed;
-        }
+impl Run<'_> {
+    fn name(&self) -> String {
+        format!("{}:{}", self.side.name(), self.test.name)
     }
-    Ok(Event::Result {
-        test: test.name.into(),
-        outcome,
-        reason,
-        output: lines,
-        seconds: begin.elapsed().as_secs_f64(),
-    })
+
+    /// Runs the test in this process; returns the exit status.
+    fn in_child(&self, context: &Context) -> i32 {
+        let context = Context {
+            side: self.side,
+            ..context.clone()
+        };
+        let Err(error) = (self.test.run)(&context) else {
+            return 0;
+        };
+        if let Some(Skip(reason)) = error.downcast_ref() {
+            println!("{SKIP_PREFIX}{reason}");
+            return SKIPPED;
+        }
+        println!("{error:#}");
+        1
+    }
+
+    /// Runs the test in a child and judges it.
+    fn in_parent(&self, time_scale: u32) -> Result<Event> {
+        let mut log = KernelLog::open().ok();
+        let begin = Instant::now();
+        let output = File::from(memfd_create("output", MFdFlags::empty())?);
+        let child = Command::new(env::current_exe()?)
+            .args(env::args_os().skip(1))
+            .env(CHILD_VARIABLE, self.name())
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output.try_clone()?)
+            .process_group(0)
+            .spawn()
+            .context("starting the test")?;
+        let status = wait(child, self.test.timeout * time_scale)?;
+
+        let mut lines = read_lines(output)?;
+        let (mut outcome, reason) = judge(status, &mut lines);
+        let splats = log.as_mut().map_or_else(Vec::new, KernelLog::splats);
+        if !splats.is_empty() {
+            lines.push("the kernel logged:".into());
+            lines.extend(splats);
+            // What a raw pin does to the stock kernel is no fault of ours.
+            if self.side == Side::Pinlease {
+                outcome = Outcome::Failed;
+            }
+        }
+        Ok(Event::Result {
+            test: self.test.name.into(),
+            side: self.side,
+            outcome,
+            reason,
+            output: lines,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
 }
 
 /// Waits for the child; kills its process group when it takes too long.

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 
 use anyhow::Result;
 
-use super::Context;
+use super::{Context, Side};
 
 /// How a test ends: an error fails it, a [`Skip`] skips it.
 pub type TestResult = Result<()>;
@@ -19,6 +19,9 @@ pub struct Test {
     pub run: fn(&Context) -> TestResult,
     /// Limit under emulation; a test that exceeds it fails.
     pub timeout: Duration,
+    /// Whether it also runs on the stock side, where it asserts that the fault
+    /// appears: a test that cannot fail proves nothing.
+    pub has_control: bool,
 }
 
 impl Test {
@@ -28,6 +31,15 @@ impl Test {
             name,
             run,
             timeout: Duration::from_secs(120),
+            has_control: false,
+        }
+    }
+
+    /// A test that runs on both sides.
+    pub const fn controlled(name: &'static str, run: fn(&Context) -> TestResult) -> Self {
+        Self {
+            has_control: true,
+            ..Self::new(name, run)
         }
     }
 
@@ -35,6 +47,11 @@ impl Test {
     pub const fn seconds(mut self, seconds: u64) -> Self {
         self.timeout = Duration::from_secs(seconds);
         self
+    }
+
+    /// Whether it runs on `side`.
+    pub fn runs_on(&self, side: Side) -> bool {
+        side == Side::Pinlease || self.has_control
     }
 
     /// Whether `pattern` names this test, its suite, or a beginning of either.

@@ -6,6 +6,7 @@ use crate::harness::Test;
 pub mod s01_after_clean;
 pub mod s02_tearing;
 pub mod s04_background;
+mod uapi;
 
 /// Every test, in the order in which they run.
 pub fn all() -> impl Iterator<Item = Test> {
@@ -13,6 +14,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s01_after_clean::TESTS,
         s02_tearing::TESTS,
         s04_background::TESTS,
+        uapi::TESTS,
     ]
     .concat()
     .into_iter()

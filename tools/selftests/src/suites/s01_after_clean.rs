@@ -13,8 +13,8 @@ use crate::{
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("s01-after-clean.faulted", |cx| check(cx, Fill::Faulted)),
-    Test::new("s01-after-clean.written", |cx| check(cx, Fill::Written)),
+    Test::controlled("s01-after-clean.faulted", |cx| check(cx, Fill::Faulted)),
+    Test::controlled("s01-after-clean.written", |cx| check(cx, Fill::Written)),
 ];
 
 /// Runs the scenario and reads the disk.

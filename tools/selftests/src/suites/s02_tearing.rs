@@ -20,8 +20,8 @@ use crate::{
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("s02-tearing.faulted", |cx| check(cx, Fill::Faulted)).seconds(300),
-    Test::new("s02-tearing.written", |cx| check(cx, Fill::Written)).seconds(300),
+    Test::controlled("s02-tearing.faulted", |cx| check(cx, Fill::Faulted)).seconds(300),
+    Test::controlled("s02-tearing.written", |cx| check(cx, Fill::Written)).seconds(300),
 ];
 
 /// A new filesystem of the kind of [`Context::dir`], where tearing shows.

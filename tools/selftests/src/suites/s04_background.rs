@@ -19,8 +19,8 @@ use crate::{
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("s04-background.faulted", |cx| check(cx, Fill::Faulted)),
-    Test::new("s04-background.written", |cx| check(cx, Fill::Written)),
+    Test::controlled("s04-background.faulted", |cx| check(cx, Fill::Faulted)),
+    Test::controlled("s04-background.written", |cx| check(cx, Fill::Written)),
 ];
 
 /// More than the flusher, made hasty, needs to find and write a dirty page,

@@ -16,6 +16,9 @@ use super::command::output;
 /// Name of the only device of this kind.
 const NAME: &str = "pinlease-integrity";
 
+/// The guest has no udev that would make the node.
+const NO_UDEV: [&str; 2] = ["--noudevrules", "--noudevsync"];
+
 /// Bytes at the beginning of the disk where the superblock is.
 const SUPERBLOCK: usize = 64 << 10;
 
@@ -32,7 +35,7 @@ impl Integrity {
     /// The disk or the device mapper refuses.
     pub fn format(disk: &Path, bytes: u64) -> Result<Self> {
         // A device that a killed test left.
-        let _ = output("dmsetup", &["remove", "--retry", NAME]);
+        remove();
         let mut file = OpenOptions::new().write(true).open(disk)?;
         file.write_all(&[0; SUPERBLOCK])?;
         file.sync_all().context("wiping the superblock")?;
@@ -51,7 +54,8 @@ impl Integrity {
             "0 {sectors} integrity {} 0 - D 1 internal_hash:crc32c",
             disk.display()
         );
-        output("dmsetup", &["create", NAME, "--table", &table])?;
+        let create = ["create", NAME, "--table", &table];
+        output("dmsetup", &[&create[..], &NO_UDEV].concat())?;
         Ok(Self(()))
     }
 
@@ -86,8 +90,14 @@ impl Integrity {
 
 impl Drop for Integrity {
     fn drop(&mut self) {
-        let _ = output("dmsetup", &["remove", "--retry", NAME]);
+        remove();
     }
+}
+
+/// Removes the device, if it is there.
+fn remove() {
+    let remove = ["remove", "--retry", NAME];
+    let _ = output("dmsetup", &[&remove[..], &NO_UDEV].concat());
 }
 
 /// Field `index` of the target's status: mismatches, provided sectors, ….

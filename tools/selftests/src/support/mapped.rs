@@ -51,34 +51,38 @@ impl Mapped {
     ///
     /// What the filesystem says.
     pub fn create(path: &Path, pages: u64, fill: Fill) -> Result<Self> {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).context("removing the old file");
-            }
-            _ => {}
-        }
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)
-            .with_context(|| format!("creating {}", path.display()))?;
+        let file = new_file(path)?;
         if fill == Fill::Written {
             write_stamps(&file, pages)?;
         } else {
             file.set_len(pages * page_size() as u64)?;
         }
-        let mapped = Self {
-            address: map(&file, pages)?,
-            file,
-            path: path.into(),
-            pages,
-        };
+        let mapped = Self::new(file, path, pages)?;
         if fill == Fill::Faulted {
             mapped.stamp_by_cpu(0);
         }
         mapped.file.sync_all().context("first fsync")?;
         Ok(mapped)
+    }
+
+    /// Makes a new file at `path` that is one hole.
+    ///
+    /// # Errors
+    ///
+    /// What the filesystem says.
+    pub fn sparse(path: &Path, pages: u64) -> Result<Self> {
+        let file = new_file(path)?;
+        file.set_len(pages * page_size() as u64)?;
+        Self::new(file, path, pages)
+    }
+
+    fn new(file: File, path: &Path, pages: u64) -> Result<Self> {
+        Ok(Self {
+            address: map(&file, pages)?,
+            file,
+            path: path.into(),
+            pages,
+        })
     }
 
     /// The open file.
@@ -165,6 +169,22 @@ impl Drop for Mapped {
         let _ = unsafe { munmap(self.address.cast(), self.length()) };
         let _ = fs::remove_file(&self.path);
     }
+}
+
+/// A new file, in place of an old one of this name.
+fn new_file(path: &Path) -> Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(error).context("removing the old file");
+        }
+        _ => {}
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .with_context(|| format!("creating {}", path.display()))
 }
 
 /// Writes stamps of generation 0, two mebibytes at a time.
