@@ -36,10 +36,12 @@ mod device;
 mod error;
 mod lease;
 mod pin;
+mod query;
 
 pub use command::{issue, Argument};
 pub use device::{Device, DEVICE_PATH};
 pub use error::{AcquireError, MarkError, OpenError, PinError, QueryError, UnpinError};
-pub use lease::{Lease, LeaseBuilder, Policy, Query, State};
+pub use lease::{Lease, LeaseBuilder, Policy};
 pub use pin::{Pin, PinOptions};
 pub use pinlease_uapi as uapi;
+pub use query::{Query, State};

@@ -61,6 +61,26 @@ impl DirectReader {
         Ok(census)
     }
 
+    /// Reads page `page` alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`DirectReader::census`].
+    pub fn page(&mut self, page: u64, requirement: Requirement) -> Result<Census> {
+        self.batch(page, 1, requirement)
+    }
+
+    /// What page `page` says about itself as number `number`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn stamp(&mut self, page: u64, number: u64) -> Result<Stamp> {
+        self.read(page, 1)
+            .with_context(|| format!("reading page {page}"))?;
+        Ok(Stamp::read(&self.buffer[0].0, number))
+    }
+
     /// Reads `count` pages together, or one by one when that fails.
     fn batch(&mut self, first: u64, count: usize, requirement: Requirement) -> Result<Census> {
         let mut census = Census::default();

@@ -16,9 +16,6 @@ use super::command::output;
 /// Name of the only device of this kind.
 const NAME: &str = "pinlease-integrity";
 
-/// The guest has no udev that would make the node.
-const NO_UDEV: [&str; 2] = ["--noudevrules", "--noudevsync"];
-
 /// Bytes at the beginning of the disk where the superblock is.
 const SUPERBLOCK: usize = 64 << 10;
 
@@ -36,7 +33,10 @@ impl Integrity {
     pub fn format(disk: &Path, bytes: u64) -> Result<Self> {
         // A device that a killed test left.
         remove();
-        let mut file = OpenOptions::new().write(true).open(disk)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .open(disk)
+            .context("opening the disk")?;
         file.write_all(&[0; SUPERBLOCK])?;
         file.sync_all().context("wiping the superblock")?;
 
@@ -55,14 +55,17 @@ impl Integrity {
             disk.display()
         );
         let create = ["create", NAME, "--table", &table];
-        output("dmsetup", &[&create[..], &NO_UDEV].concat())?;
+        output("dmsetup", &create)?;
         Ok(Self(()))
     }
 
     /// Sectors have no checksum before they are written.
     fn write_zeros(&self, sectors: u64) -> Result<()> {
         let zeros = vec![0; 1 << 20];
-        let mut file: File = OpenOptions::new().write(true).open(self.path())?;
+        let mut file: File = OpenOptions::new()
+            .write(true)
+            .open(self.path())
+            .context("opening the device")?;
         let mut left = sectors * 512;
         while left > 0 {
             let count = left.min(zeros.len() as u64);
@@ -96,8 +99,7 @@ impl Drop for Integrity {
 
 /// Removes the device, if it is there.
 fn remove() {
-    let remove = ["remove", "--retry", NAME];
-    let _ = output("dmsetup", &[&remove[..], &NO_UDEV].concat());
+    let _ = output("dmsetup", &["remove", "--retry", NAME]);
 }
 
 /// Field `index` of the target's status: mismatches, provided sectors, ….
