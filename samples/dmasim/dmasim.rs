@@ -259,7 +259,6 @@ impl State {
 
 /// For writing to user space.
 #[repr(transparent)]
-#[expect(dead_code, reason = "read as bytes")]
 struct Status(bindings::dmasim_status);
 
 // SAFETY: The structure has integers only, without padding.

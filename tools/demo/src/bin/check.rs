@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The host's runner of the selftests: boots a guest per filesystem, sums up,
+//! and writes `check.json`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use demo::{
+    guest::GuestOptions,
+    output::{write_json, Progress},
+};
+use selftests::{
+    harness::{Event, Outcome, Side},
+    support::Filesystem,
+};
+use serde::Serialize;
+
+/// Runs the selftests in guests, with their controls.
+///
+/// The last line is "N passed, N failed, N skipped"; the exit status is 0 when
+/// none failed and some passed.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    guest: GuestOptions,
+    /// Sides to run.
+    #[arg(long = "side", value_enum, default_values = ["stock", "pinlease"])]
+    sides: Vec<Side>,
+    /// Rounds of the test that loads and unloads the module.
+    #[arg(long, default_value_t = 10)]
+    cycles: u64,
+    /// Minutes that a lease is idle; 0: a few shortened ticks.
+    #[arg(long, default_value_t = 0)]
+    minutes: u64,
+    /// Multiplies the time limits, for slow machines.
+    #[arg(long, default_value_t = 1)]
+    time_scale: u32,
+    /// Suites, tests, or beginnings of their names; all when there is none.
+    tests: Vec<String>,
+}
+
+/// One line of check.json.
+#[derive(Serialize)]
+struct Verdict {
+    fs: Filesystem,
+    side: Side,
+    test: String,
+    outcome: Outcome,
+    reason: String,
+    seconds: f64,
+    #[serde(skip)]
+    output: Vec<String>,
+}
+
+/// check.json.
+#[derive(Default, Serialize)]
+struct Report {
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    tests: Vec<Verdict>,
+}
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let mut report = Report::default();
+    let progress = Progress::new(0);
+    for filesystem in cli.guest.filesystems() {
+        run(&cli, filesystem, &mut report, &progress)?;
+    }
+    drop(progress);
+
+    write_json(&cli.guest.out, "check.json", &report)?;
+    for verdict in &report.tests {
+        if verdict.outcome == Outcome::Failed {
+            println!("FAILED {}", verdict.name());
+            for line in &verdict.output {
+                println!("    {line}");
+            }
+        }
+    }
+    let Report {
+        passed,
+        failed,
+        skipped,
+        ..
+    } = report;
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    Ok(if failed == 0 && passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs the tests on one filesystem, in a guest of their own.
+fn run(cli: &Cli, fs: Filesystem, report: &mut Report, progress: &Progress) -> Result<()> {
+    progress.doing(format!("{fs}: booting a guest"));
+    let mut arguments = vec!["run".into(), "--format=json".into()];
+    arguments.extend(
+        cli.sides
+            .iter()
+            .map(|side| format!("--side={}", side.name())),
+    );
+    arguments.extend(cli.guest.context(fs));
+    arguments.push(format!("--cycles={}", cli.cycles));
+    arguments.push(format!("--minutes={}", cli.minutes));
+    arguments.push(format!("--time-scale={}", cli.time_scale));
+    arguments.extend(cli.tests.iter().cloned());
+
+    let mut planned = None;
+    let mut seen = 0;
+    let ended = cli.guest.run(
+        fs,
+        "selftests",
+        &arguments,
+        |line| match serde_json::from_str(line) {
+            Ok(Event::Plan { tests }) => {
+                planned = Some(tests);
+                progress.more(tests as u64);
+            }
+            Ok(event) => {
+                seen += 1;
+                report.add(fs, event, progress);
+            }
+            Err(_) => progress.line(line),
+        },
+    )?;
+    if planned != Some(seen) {
+        let output = vec![
+            format!("ended with {} after {seen} tests", ended.status),
+            ended.complaints,
+        ];
+        let event = Event::Result {
+            test: "guest".into(),
+            side: Side::Pinlease,
+            outcome: Outcome::Failed,
+            reason: String::new(),
+            output,
+            seconds: 0.0,
+        };
+        report.add(fs, event, progress);
+    }
+    Ok(())
+}
+
+impl Verdict {
+    fn name(&self) -> String {
+        format!("{} {}:{}", self.fs, self.side.name(), self.test)
+    }
+}
+
+impl Report {
+    /// Counts a result.
+    fn add(&mut self, fs: Filesystem, event: Event, progress: &Progress) {
+        let Event::Result {
+            test,
+            side,
+            outcome,
+            reason,
+            output,
+            seconds,
+        } = event
+        else {
+            return;
+        };
+        let word = match outcome {
+            Outcome::Passed => {
+                self.passed += 1;
+                "ok"
+            }
+            Outcome::Failed => {
+                self.failed += 1;
+                "FAILED"
+            }
+            Outcome::Skipped => {
+                self.skipped += 1;
+                "skipped:"
+            }
+        };
+        let verdict = Verdict {
+            fs,
+            side,
+            test,
+            outcome,
+            reason,
+            seconds,
+            output,
+        };
+        let name = verdict.name();
+        progress.done(&format!(
+            "{name}: {word} {} ({seconds:.1} s)",
+            verdict.reason
+        ));
+        self.tests.push(verdict);
+    }
+}

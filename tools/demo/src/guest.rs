@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Runs a command in a guest, by scripts/vm.
+
+use std::{
+    ffi::OsString,
+    io::{self, BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    thread,
+};
+
+use anyhow::{anyhow, Context, Result};
+use clap::Args;
+use selftests::support::Filesystem;
+
+/// Where a guest's parts are.
+#[derive(Args, Clone, Debug)]
+pub struct GuestOptions {
+    /// Program that boots a guest and runs a command in it.
+    #[arg(long, default_value = "scripts/vm")]
+    pub vm: PathBuf,
+    /// Folder of pinlease.ko and dmasim.ko; results go there too.
+    #[arg(long, default_value = "out")]
+    pub out: PathBuf,
+    /// Folder of the programs for the guest.
+    #[arg(long, default_value = "tools/target/x86_64-unknown-linux-gnu/release")]
+    pub programs: PathBuf,
+    /// More arguments for the program that boots the guest; may be repeated.
+    #[arg(long = "vm-arg", allow_hyphen_values = true)]
+    pub vm_arguments: Vec<OsString>,
+    /// Filesystems; all when there is none.
+    #[arg(long = "fs", value_enum)]
+    filesystems: Vec<Filesystem>,
+    /// Pages that the device writes.
+    #[arg(long, default_value_t = 64)]
+    pub pages: u64,
+    /// How often fsync is repeated under a running device.
+    #[arg(long, default_value_t = 30)]
+    pub rounds: u64,
+}
+
+/// How a guest ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The command's exit status.
+    pub status: ExitStatus,
+    /// What it, or the program that boots it, complained.
+    pub complaints: String,
+}
+
+impl GuestOptions {
+    /// The filesystems to run on.
+    pub fn filesystems(&self) -> Vec<Filesystem> {
+        if self.filesystems.is_empty() {
+            Filesystem::ALL.into()
+        } else {
+            self.filesystems.clone()
+        }
+    }
+
+    /// Arguments that the programs of the guest have in common.
+    pub fn context(&self, filesystem: Filesystem) -> Vec<String> {
+        vec![
+            format!("--dir=/mnt/{filesystem}"),
+            "--device=/dev/disk/pinlease/raw0".into(),
+            format!("--pages={}", self.pages),
+            format!("--rounds={}", self.rounds),
+        ]
+    }
+
+    /// Boots a guest with a filesystem and an empty disk, runs `program` in it
+    /// and calls `line` for each line that it prints.
+    ///
+    /// # Errors
+    ///
+    /// The guest cannot be started.
+    pub fn run(
+        &self,
+        filesystem: Filesystem,
+        program: &str,
+        arguments: &[String],
+        mut line: impl FnMut(&str),
+    ) -> Result<Ended> {
+        let mut command = Command::new(&self.vm);
+        command
+            .arg("--disk")
+            .arg(format!("{filesystem}:512M"))
+            .args(["--disk", "raw:512M"]);
+        for file in [
+            self.programs.join(program),
+            self.out.join("pinlease.ko"),
+            self.out.join("dmasim.ko"),
+        ] {
+            command.arg("--file").arg(file);
+        }
+        let mut child = command
+            .args(&self.vm_arguments)
+            .arg("--")
+            .arg(format!("/pinlease/{program}"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {}", self.vm.display()))?;
+        let output = child.stdout.take().context("no standard output")?;
+        let errors = child.stderr.take().context("no standard error")?;
+        let errors = thread::spawn(move || drain(errors));
+        for text in BufReader::new(output).lines() {
+            line(&text.context("reading the guest's output")?);
+        }
+        let status = child.wait()?;
+        let complaints = errors.join().map_err(|_| anyhow!("reader died"))??;
+        Ok(Ended { status, complaints })
+    }
+}
+
+fn drain(mut from: impl Read) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The one place where ioctl(2) is called.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use pinlease_uapi as uapi;
+
+/// A structure that a command takes.
+///
+/// # Safety
+///
+/// Command `NR` must read and write at most `size_of::<Self>()` bytes at its
+/// argument, and every bit pattern that it writes must be a valid `Self`.
+pub unsafe trait Argument: Sized {
+    /// The command's number.
+    const NR: u32;
+}
+
+/// Implements [`Argument`] for generated structures.
+macro_rules! arguments {
+    ($($argument:ident = $nr:ident,)*) => {$(
+        // SAFETY: the number was computed by the C compiler from this very
+        // structure, which consists of integers.
+        unsafe impl Argument for uapi::$argument {
+            const NR: u32 = uapi::$nr;
+        }
+    )*};
+}
+
+arguments! {
+    pinlease_acquire = PINLEASE_IOC_ACQUIRE_NR,
+    pinlease_pin = PINLEASE_IOC_PIN_NR,
+    pinlease_unpin = PINLEASE_IOC_UNPIN_NR,
+    pinlease_mark = PINLEASE_IOC_MARK_NR,
+    pinlease_query = PINLEASE_IOC_QUERY_NR,
+    dmasim_attach = DMASIM_IOC_ATTACH_NR,
+    dmasim_pin_raw = DMASIM_IOC_PIN_RAW_NR,
+    dmasim_write = DMASIM_IOC_WRITE_NR,
+    dmasim_start = DMASIM_IOC_START_NR,
+    dmasim_status = DMASIM_IOC_STATUS_NR,
+}
+
+/// Issues the command that takes `argument` on `fd`; returns ioctl(2)'s result.
+///
+/// # Errors
+///
+/// The command's errno.
+pub fn issue<A: Argument>(fd: BorrowedFd<'_>, argument: &mut A) -> nix::Result<i32> {
+    // SAFETY: by the contract of `Argument`, the command stays inside of
+    // `argument`, which is borrowed exclusively.
+    let result = unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            libc::Ioctl::from(A::NR),
+            std::ptr::from_mut(argument),
+        )
+    };
+    Errno::result(result)
+}
+
+/// `size_of::<T>()` as the structures carry it.
+pub(crate) const fn size<T>() -> u32 {
+    size_of::<T>() as u32
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `/dev/pinlease`.
+
+use std::{
+    fs::{File, OpenOptions},
+    os::fd::{AsFd, BorrowedFd},
+};
+
+use nix::errno::Errno;
+
+use crate::{LeaseBuilder, OpenError};
+
+/// Where the device node is.
+pub const DEVICE_PATH: &str = "/dev/pinlease";
+
+/// The open device: gives leases.
+#[derive(Debug)]
+pub struct Device(File);
+
+impl Device {
+    /// Opens `/dev/pinlease`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`]: the module is not loaded, or access is denied.
+    pub fn open() -> Result<Self, OpenError> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(DEVICE_PATH)
+            .map(Self)
+            .map_err(|error| {
+                error
+                    .raw_os_error()
+                    .map_or(Errno::EIO, Errno::from_raw)
+                    .into()
+            })
+    }
+
+    /// Begins to describe a lease on `file`, by default all of it.
+    pub fn lease<'a>(&'a self, file: &'a impl AsFd) -> LeaseBuilder<'a> {
+        LeaseBuilder::new(self.as_fd(), file.as_fd())
+    }
+}
+
+impl AsFd for Device {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

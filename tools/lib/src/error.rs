@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What can go wrong, and for each case one line that says what to do.
+
+use nix::errno::Errno;
+use thiserror::Error;
+
+/// Defines one error enum: a variant per documented errno and `Other`.
+macro_rules! errors {
+    ($(#[$doc:meta])* $name:ident, $what:literal {
+        $($errno:ident => $variant:ident: $line:literal,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+        #[non_exhaustive]
+        pub enum $name {
+            $(
+                #[doc = concat!("`", stringify!($errno), "`: ", $line, ".")]
+                #[error("{}: {}", $what, $line)]
+                $variant,
+            )*
+            /// An errno that `pinlease.h` does not document for this command.
+            #[error("{}: unexpected: {}", $what, .0.desc())]
+            Other(Errno),
+        }
+
+        impl $name {
+            /// The errno behind it.
+            pub fn errno(self) -> Errno {
+                match self {
+                    $(Self::$variant => Errno::$errno,)*
+                    Self::Other(errno) => errno,
+                }
+            }
+        }
+
+        impl From<Errno> for $name {
+            fn from(errno: Errno) -> Self {
+                match errno {
+                    $(Errno::$errno => Self::$variant,)*
+                    other => Self::Other(other),
+                }
+            }
+        }
+    };
+}
+
+errors! {
+    /// Opening `/dev/pinlease` failed.
+    OpenError, "cannot open /dev/pinlease" {
+        ENOENT => NotLoaded: "the module is not loaded; run 'modprobe pinlease' as root",
+        ENXIO => Stale: "the node is stale; remove it and load the module again",
+        ENODEV => Gone: "the module is being unloaded; load it again",
+        EACCES => Denied: "permission denied; ask the administrator for access to the device node",
+        EMFILE => TooManyFiles: "too many open files; raise RLIMIT_NOFILE or close some",
+    }
+}
+
+errors! {
+    /// Acquiring a lease failed.
+    AcquireError, "cannot lease" {
+        EBADF => NotWritable: "the file is not open for reading and writing; open it O_RDWR",
+        EINVAL => BadRange: "not a regular file, or the range is empty, overflows or does not begin on a page",
+        ENXIO => BeyondEnd: "the range reaches beyond the end of the file; extend the file first",
+        EACCES => NotOwner: "the file belongs to someone else; run as its owner or with CAP_LEASE",
+        EOPNOTSUPP => Unsupported: "this filesystem, its mode or this policy cannot be leased; the kernel's debug log says which",
+        EBUSY => HookTaken: "a livepatch or BPF program holds a function that must be hooked; see the kernel log",
+        EAGAIN => Breaking: "a lease of the file is being broken; try again",
+        EDQUOT => TooManyLeases: "the user has as many leases as the administrator allows; close some",
+        ENOMEM => NoMemory: "no memory",
+        EMFILE => TooManyFiles: "too many open files; raise RLIMIT_NOFILE or close some",
+        ENFILE => TooManyFilesInSystem: "the system has too many open files; raise fs.file-max",
+        EFAULT => BadAddress: "the argument is not readable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotPinlease: "the device node is not pinlease's",
+    }
+}
+
+errors! {
+    /// Pinning failed.
+    PinError, "cannot pin" {
+        EINVAL => Misaligned: "address and length must be multiples of the page size, and not 0",
+        EFAULT => NotShared: "the memory is not one mapping, MAP_SHARED and PROT_WRITE",
+        ENXIO => OutsideLease: "the memory maps another file or reaches outside of the lease",
+        ENOMEM => NoMemory: "RLIMIT_MEMLOCK would be exceeded, or no memory; raise 'ulimit -l'",
+        EDQUOT => Quota: "the lease has as many pins as it may have, or the disk quota is exhausted",
+        EIO => Io: "the filesystem reports an I/O error; see the kernel log",
+        ENOSPC => NoSpace: "no space left on the filesystem for the pages to be written",
+        EINTR => Interrupted: "interrupted by a signal; try again",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotLease: "the file descriptor is not a lease",
+    }
+}
+
+errors! {
+    /// Unpinning failed.
+    UnpinError, "cannot unpin" {
+        EINVAL => Invalid: "a field is not as the module wants it",
+        ENOENT => NoSuchPin: "no such pin; it was released before",
+        EBUSY => InUse: "a driver is using the pin or the filesystem is frozen; detach or thaw it first",
+        ENOSPC => NoSpace: "unpinned, but no space is left for what the device wrote; free some and write it again",
+        EDQUOT => Quota: "unpinned, but the disk quota leaves no room for what the device wrote",
+        EIO => Io: "unpinned, but the filesystem reports an I/O error; see the kernel log",
+        EFAULT => BadAddress: "the argument is not readable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotLease: "the file descriptor is not a lease",
+    }
+}
+
+errors! {
+    /// Marking bytes as written failed.
+    MarkError, "cannot mark" {
+        EINVAL => BadRange: "the range is empty or overflows",
+        ENXIO => OutsideLease: "the range reaches outside of the lease",
+        EBUSY => Frozen: "the filesystem is frozen; mark again after the thaw",
+        ENOSPC => NoSpace: "no space left on the filesystem for what the device wrote",
+        EDQUOT => Quota: "the disk quota leaves no room for what the device wrote",
+        EIO => Io: "the filesystem reports an I/O error; see the kernel log",
+        EFAULT => BadAddress: "the argument is not readable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotLease: "the file descriptor is not a lease",
+    }
+}
+
+errors! {
+    /// Asking for a lease's state failed.
+    QueryError, "cannot query" {
+        EINVAL => Invalid: "a field is not as the module wants it",
+        EFAULT => BadAddress: "the argument is not writable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotLease: "the file descriptor is not a lease",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documented_errnos_have_a_variant() {
+        for errno in [
+            Errno::EBADF,
+            Errno::EINVAL,
+            Errno::ENXIO,
+            Errno::EACCES,
+            Errno::EOPNOTSUPP,
+            Errno::EBUSY,
+            Errno::EAGAIN,
+            Errno::EDQUOT,
+            Errno::ENOMEM,
+            Errno::EMFILE,
+            Errno::ENFILE,
+        ] {
+            let error = AcquireError::from(errno);
+            assert!(!matches!(error, AcquireError::Other(_)), "{errno}");
+            assert_eq!(error.errno(), errno);
+        }
+    }
+
+    #[test]
+    fn messages_are_one_line() {
+        let text = PinError::from(Errno::ENOMEM).to_string();
+        assert!(text.starts_with("cannot pin: RLIMIT_MEMLOCK"));
+        assert!(!text.contains('\n'));
+        let text = PinError::from(Errno::ELOOP).to_string();
+        assert!(text.starts_with("cannot pin: unexpected: "));
+    }
+}

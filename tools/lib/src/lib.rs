@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Leases on byte ranges of files whose mapped memory a device writes.
+//!
+//! A safe interface to `/dev/pinlease`; what the commands do and when they
+//! fail is documented in `include/uapi/linux/pinlease.h`.  The types repeat the
+//! kernel's rule that a pin cannot exist without its lease: a [`Pin`] borrows
+//! the [`Lease`] that it was made on.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use std::{fs::OpenOptions, num::NonZeroUsize};
+//! use nix::sys::mman::{mmap, MapFlags, ProtFlags};
+//! use pinlease::{Device, PinOptions};
+//!
+//! let file = OpenOptions::new().read(true).write(true).open("data")?;
+//! let length = file.metadata()?.len() as usize;
+//! // SAFETY: a new mapping at an address of the kernel's choice.
+//! let memory = unsafe {
+//!     mmap(None, NonZeroUsize::new(length).ok_or("empty file")?,
+//!          ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+//!          MapFlags::MAP_SHARED, &file, 0)?
+//! };
+//!
+//! let device = Device::open()?;
+//! let lease = device.lease(&file).acquire()?;
+//! let pin = lease.pin(memory.as_ptr().cast(), length, PinOptions::default())?;
+//! // … a driver is given lease and pin.id(), the device writes …
+//! file.sync_data()?; // what it has written so far is on the disk
+//! pin.release()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod command;
+mod device;
+mod error;
+mod lease;
+mod pin;
+mod query;
+
+pub use command::{issue, Argument};
+pub use device::{Device, DEVICE_PATH};
+pub use error::{AcquireError, MarkError, OpenError, PinError, QueryError, UnpinError};
+pub use lease::{Lease, LeaseBuilder, Policy};
+pub use pin::{Pin, PinOptions};
+pub use pinlease_uapi as uapi;
+pub use query::{Query, State};

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What a test is given.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use super::skip;
+use crate::support::Filesystem;
+
+/// How the memory is pinned.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// As drivers do today, without a lease: the control, which must show the
+    /// fault.
+    Stock,
+    /// Under a lease: the fault must be gone.
+    #[default]
+    Pinlease,
+}
+
+impl Side {
+    /// Both, the control first.
+    pub const ALL: [Self; 2] = [Self::Stock, Self::Pinlease];
+
+    /// As the command line knows it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stock => "stock",
+            Self::Pinlease => "pinlease",
+        }
+    }
+}
+
+/// The options of a test run.
+#[derive(Args, Clone, Debug)]
+pub struct Context {
+    /// Folder on the filesystem to test.
+    #[arg(long, default_value = ".")]
+    pub dir: PathBuf,
+    /// Disk that tests may write over.
+    #[arg(long)]
+    pub device: Option<PathBuf>,
+    /// How this test is to pin; set by the runner.
+    #[arg(skip)]
+    pub side: Side,
+    /// Folder of pinlease.ko and dmasim.ko.
+    #[arg(long, default_value = "/pinlease")]
+    pub modules: PathBuf,
+    /// Pages that a device writes.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(2..=65536))]
+    pub pages: u64,
+    /// Rounds of the tests that repeat an fsync.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub rounds: u64,
+    /// Rounds of the test that loads and unloads the module.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    pub cycles: u64,
+    /// Minutes that a lease is idle; 0: a few shortened ticks.
+    #[arg(long, default_value_t = 0)]
+    pub minutes: u64,
+}
+
+impl Context {
+    /// The filesystem of [`Context::dir`].
+    ///
+    /// # Errors
+    ///
+    /// The folder is missing, or on a filesystem that the tests do not know.
+    pub fn filesystem(&self) -> Result<Filesystem> {
+        Filesystem::of(&self.dir)
+    }
+
+    /// The disk that may be written over; skips the test when there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Skip`](super::Skip).
+    pub fn device(&self) -> Result<&PathBuf> {
+        match &self.device {
+            Some(device) => Ok(device),
+            None => skip("needs a disk to write over (--device)"),
+        }
+    }
+
+    /// A path for a test's file.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Makes sure that modules for this side are loaded.
+    ///
+    /// # Errors
+    ///
+    /// A module cannot be loaded.
+    pub fn load_modules(&self) -> Result<()> {
+        crate::support::modules::ensure(&self.modules, self.side).context("loading modules")
+    }
+}

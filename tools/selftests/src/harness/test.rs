@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One test: a name and a function.
+
+use std::{fmt, time::Duration};
+
+use anyhow::Result;
+
+use super::{Context, Side};
+
+/// How a test ends: an error fails it, a [`Skip`] skips it.
+pub type TestResult = Result<()>;
+
+/// One behaviour to check.
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    /// `suite.behaviour`.
+    pub name: &'static str,
+    /// Checks it.
+    pub run: fn(&Context) -> TestResult,
+    /// Limit under emulation; a test that exceeds it fails.
+    pub timeout: Duration,
+    /// Whether it also runs on the stock side, where it asserts that the fault
+    /// appears: a test that cannot fail proves nothing.
+    pub has_control: bool,
+}
+
+impl Test {
+    /// A test with the usual time limit.
+    pub const fn new(name: &'static str, run: fn(&Context) -> TestResult) -> Self {
+        Self {
+            name,
+            run,
+            timeout: Duration::from_secs(120),
+            has_control: false,
+        }
+    }
+
+    /// A test that runs on both sides.
+    pub const fn controlled(name: &'static str, run: fn(&Context) -> TestResult) -> Self {
+        Self {
+            has_control: true,
+            ..Self::new(name, run)
+        }
+    }
+
+    /// The same with a limit of its own.
+    pub const fn seconds(mut self, seconds: u64) -> Self {
+        self.timeout = Duration::from_secs(seconds);
+        self
+    }
+
+    /// Whether it runs on `side`.
+    pub fn runs_on(&self, side: Side) -> bool {
+        side == Side::Pinlease || self.has_control
+    }
+
+    /// Whether `pattern` names this test, its suite, or a beginning of either.
+    pub fn matches(&self, pattern: &str) -> bool {
+        self.name.starts_with(pattern)
+    }
+}
+
+/// The error of a test that cannot run here; says why.
+#[derive(Debug)]
+pub struct Skip(pub String);
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Skip {}
+
+/// Ends the test as skipped.
+///
+/// # Errors
+///
+/// Always.
+pub fn skip<T>(reason: impl Into<String>) -> Result<T> {
+    Err(Skip(reason.into()).into())
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Load, lease, pin, write, fsync, close, unload, again and again: nothing is
+//! left.
+
+use std::{fs, time::Duration};
+
+use anyhow::{ensure, Result};
+use nix::errno::Errno;
+
+use crate::{
+    harness::{Context, Side, Test, TestResult},
+    support::{
+        modules,
+        proc::{counter, hooked_functions, wait_for},
+        sysctl::drop_caches,
+        Fill, Requirement, RigOptions,
+    },
+};
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[Test::new("cycle.no-leak", no_leak).seconds(1800)];
+
+/// Rounds before the first measurement: caches of the kernel fill up.
+const WARM_UP: u64 = 3;
+
+/// Bytes that the kernel may use more after a round, on average, and in sum.
+const PER_ROUND: u64 = 4 << 10;
+const IN_SUM: u64 = 2 << 20;
+
+/// Kernel memory that a leak would show up in.
+#[derive(Debug)]
+struct Usage {
+    slab: u64,
+    vmalloc: u64,
+    percpu: u64,
+    available: u64,
+}
+
+impl Usage {
+    fn now() -> Result<Self> {
+        nix::unistd::sync();
+        drop_caches()?;
+        let kib = |name| Ok::<_, anyhow::Error>(counter("/proc/meminfo", name)? << 10);
+        Ok(Self {
+            slab: kib("SUnreclaim")?,
+            vmalloc: kib("VmallocUsed")?,
+            percpu: kib("Percpu")?,
+            available: kib("MemAvailable")?,
+        })
+    }
+}
+
+fn no_leak(context: &Context) -> TestResult {
+    unload()?;
+    for _ in 0..WARM_UP {
+        round(context)?;
+    }
+    let before = Usage::now()?;
+    for _ in 0..context.cycles {
+        round(context)?;
+    }
+    let after = Usage::now()?;
+    println!(
+        "before: {before:?}\nafter {} rounds: {after:?}",
+        context.cycles
+    );
+
+    let allowed = IN_SUM + context.cycles * PER_ROUND;
+    for (what, before, after) in [
+        ("slab", before.slab, after.slab),
+        ("vmalloc", before.vmalloc, after.vmalloc),
+        ("percpu", before.percpu, after.percpu),
+        // Falls when something else is lost, such as pages.
+        ("used memory", after.available, before.available),
+    ] {
+        let grown = after.saturating_sub(before);
+        ensure!(
+            grown <= allowed,
+            "{what} grew by {grown} bytes, {allowed} are allowed"
+        );
+    }
+    let acquired = counter("/proc/vmstat", "nr_foll_pin_acquired")?;
+    let released = counter("/proc/vmstat", "nr_foll_pin_released")?;
+    ensure!(
+        acquired == released,
+        "{acquired} pins were taken, {released} given back"
+    );
+    for cache in fs::read_dir("/sys/kernel/slab")? {
+        let name = cache?.file_name();
+        let name = name.to_string_lossy();
+        ensure!(
+            !name.contains("pinlease") && !name.contains("dmasim"),
+            "kmem cache {name} is left"
+        );
+    }
+    ensure!(hooked_functions()?.is_empty(), "a hook is left");
+    Ok(())
+}
+
+fn round(context: &Context) -> TestResult {
+    modules::ensure(&context.modules, Side::Pinlease)?;
+    let options = RigOptions::new(Side::Pinlease, context.pages, Fill::Faulted);
+    let rig = options.build(&context.path("cycle"))?;
+    rig.engine.write_all(1)?;
+    rig.fsync()?;
+    rig.census(Requirement::Exactly(1))?.all_kept()?;
+    // Without an unpin: closing must do.
+    drop(rig);
+    unload()
+}
+
+/// Unloads both modules, as soon as their last users are gone.
+fn unload() -> TestResult {
+    for name in ["dmasim", "pinlease"] {
+        if !modules::is_loaded(name) {
+            continue;
+        }
+        let unloaded = || match modules::unload(name) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EBUSY) => Ok(false),
+            Err(other) => Err(other.into()),
+        };
+        wait_for(
+            &format!("{name} is unloaded"),
+            Duration::from_secs(30),
+            unloaded,
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Every hook of the module's table fires when it should: functions that the
+//! compiler inlined are never called, and a hook on one would be silent.
+
+use std::{fs::OpenOptions, os::fd::AsRawFd};
+
+use anyhow::{ensure, Context as _, Result};
+use nix::fcntl::{fallocate, FallocateFlags};
+
+use crate::{
+    harness::{Context, Test, TestResult},
+    support::{
+        freeze::Frozen, page_size, proc::hook_hits, Filesystem, Fill, Layer, Rig, RigOptions,
+        Scratch,
+    },
+};
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[Test::new("hooks.fire", fire)];
+
+const PAGE: i64 = page_size() as i64;
+
+/// Something that must pass a hook.
+struct Trigger {
+    hook: &'static str,
+    run: fn(&Rig, &Scratch) -> Result<()>,
+    on: &'static [Filesystem],
+}
+
+const ALL: &[Filesystem] = &Filesystem::ALL;
+
+fn write_and_fsync(rig: &Rig, _: &Scratch) -> Result<()> {
+    rig.engine.write_all(1)?;
+    rig.fsync()
+}
+
+const TRIGGERS: &[Trigger] = &[
+    Trigger {
+        hook: "fsync",
+        run: write_and_fsync,
+        on: ALL,
+    },
+    Trigger {
+        hook: "folio_mkclean",
+        run: write_and_fsync,
+        on: ALL,
+    },
+    Trigger {
+        hook: "submit_bio",
+        run: write_and_fsync,
+        on: &[Filesystem::Ext4, Filesystem::Xfs],
+    },
+    Trigger {
+        hook: "btrfs_submit_bbio",
+        run: write_and_fsync,
+        on: &[Filesystem::Btrfs],
+    },
+    Trigger {
+        hook: "sync_inodes_sb",
+        run: |rig, _| {
+            rig.engine.write_all(2)?;
+            nix::unistd::syncfs(rig.mapped.file()).context("syncfs")
+        },
+        on: ALL,
+    },
+    Trigger {
+        hook: "freeze_super",
+        run: |_, scratch| Frozen::freeze(scratch.dir())?.thaw(),
+        on: ALL,
+    },
+    Trigger {
+        hook: "vma_needs_dirty_tracking",
+        run: |rig, scratch| {
+            let options = RigOptions::new(crate::harness::Side::Pinlease, 2, Fill::Faulted);
+            drop(options.build(&scratch.dir().join("second"))?);
+            rig.lease().map(drop)
+        },
+        on: ALL,
+    },
+    Trigger {
+        hook: "setattr",
+        run: |rig, _| Ok(rig.mapped.file().set_len(rig.mapped.length() as u64 * 2)?),
+        on: ALL,
+    },
+    Trigger {
+        hook: "fallocate",
+        run: |rig, _| {
+            let beyond = rig.mapped.length() as i64 * 2;
+            Ok(fallocate(
+                rig.mapped.file(),
+                FallocateFlags::empty(),
+                beyond,
+                PAGE,
+            )?)
+        },
+        on: ALL,
+    },
+    Trigger {
+        hook: "remap_file_range",
+        run: |rig, scratch| {
+            let mut options = OpenOptions::new();
+            let path = scratch.dir().join("clone");
+            let clone = options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path)?;
+            // Refused, which is as good here.
+            // SAFETY: the command takes a file descriptor.
+            let _ = unsafe {
+                libc::ioctl(
+                    clone.as_raw_fd(),
+                    libc::FICLONE,
+                    rig.mapped.file().as_raw_fd(),
+                )
+            };
+            Ok(())
+        },
+        on: &[Filesystem::Xfs, Filesystem::Btrfs],
+    },
+    Trigger {
+        hook: "write_iter",
+        run: |rig, _| {
+            use std::os::unix::fs::FileExt;
+            Ok(rig
+                .mapped
+                .file()
+                .write_all_at(b"x", rig.mapped.length() as u64)?)
+        },
+        on: ALL,
+    },
+];
+
+fn fire(context: &Context) -> TestResult {
+    context.load_modules()?;
+    let filesystem = context.filesystem()?;
+    let scratch = Scratch::new(context.device()?, filesystem, Layer::Plain)?;
+    let options = RigOptions::new(context.side, context.pages, Fill::Faulted);
+    let rig = options.build(&scratch.dir().join("f"))?;
+    let hits = |hook: &str| -> Result<u64> {
+        let all = hook_hits()?;
+        all.get(hook)
+            .copied()
+            .with_context(|| format!("the table has no {hook}, only {:?}", all.keys()))
+    };
+    let mut silent = Vec::new();
+    for trigger in TRIGGERS
+        .iter()
+        .filter(|trigger| trigger.on.contains(&filesystem))
+    {
+        let before = hits(trigger.hook)?;
+        (trigger.run)(&rig, &scratch).with_context(|| trigger.hook.to_owned())?;
+        let after = hits(trigger.hook)?;
+        println!("{}: {}", trigger.hook, after - before);
+        if after <= before {
+            silent.push(trigger.hook);
+        }
+    }
+    ensure!(silent.is_empty(), "hooks that did not fire: {silent:?}");
+
+    let triggered: Vec<_> = TRIGGERS.iter().map(|trigger| trigger.hook).collect();
+    for hook in hook_hits()?.keys() {
+        ensure!(
+            triggered.contains(&hook.as_str()),
+            "hook {hook} is not tested"
+        );
+    }
+    Ok(())
+}

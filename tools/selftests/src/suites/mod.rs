@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The tests: one file per scenario or promise.
+
+mod cycle;
+mod equipment;
+mod fsyncs;
+mod hooks;
+mod idle;
+mod refuse;
+pub mod s01_after_clean;
+pub mod s02_tearing;
+pub mod s04_background;
+mod s05_reclaim;
+mod s08_termination;
+mod s15_many_mappings;
+mod s16_large_folio;
+mod s17_direct_io;
+mod s21_no_lease;
+mod trace;
+mod uapi;
+
+use crate::harness::Test;
+
+/// Every test, in the order in which they run.
+pub fn all() -> impl Iterator<Item = Test> {
+    [
+        equipment::TESTS,
+        s01_after_clean::TESTS,
+        s02_tearing::TESTS,
+        s04_background::TESTS,
+        s05_reclaim::TESTS,
+        s08_termination::TESTS,
+        s15_many_mappings::TESTS,
+        s16_large_folio::TESTS,
+        s17_direct_io::TESTS,
+        s21_no_lease::TESTS,
+        uapi::TESTS,
+        hooks::TESTS,
+        trace::TESTS,
+        refuse::TESTS,
+        idle::TESTS,
+        fsyncs::TESTS,
+        cycle::TESTS,
+    ]
+    .concat()
+    .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::all;
+
+    #[test]
+    fn names_are_unique() {
+        let names: BTreeSet<_> = all().map(|test| test.name).collect();
+        assert_eq!(names.len(), all().count());
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Scenario 4: no fsync at all, only the flusher.
+//!
+//! DMA A, wait for the flusher, DMA B, wait again, unpin, drop the caches: the
+//! disk must say B.
+
+use std::{thread, time::Duration};
+
+use anyhow::{ensure, Result};
+
+use crate::{
+    harness::{Context, Side, Test, TestResult},
+    support::{
+        page_size,
+        sysctl::{drop_caches, hasty_flusher},
+        Census, DirectReader, Fill, Requirement, RigOptions, WriteCounter,
+    },
+};
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::controlled("s04-background.faulted", |cx| check(cx, Fill::Faulted)),
+    Test::controlled("s04-background.written", |cx| check(cx, Fill::Written)),
+];
+
+/// More than the flusher, made hasty, needs to find and write a dirty page,
+/// and than one tick.
+const FLUSHED: Duration = Duration::from_secs(5);
+
+/// What the scenario shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Pages by their fate, after the unpin.
+    pub census: Census,
+    /// Bytes written to the disk between DMA B and the unpin.
+    pub written: u64,
+}
+
+/// Runs the scenario and reads the disk.
+///
+/// # Errors
+///
+/// A step fails.
+pub fn measure(context: &Context, fill: Fill) -> Result<Measured> {
+    context.load_modules()?;
+    let _hasty = hasty_flusher()?;
+    let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s04"))?;
+    rig.engine.write_all(1)?;
+    thread::sleep(FLUSHED);
+
+    let counter = WriteCounter::of(&context.dir)?;
+    rig.engine.write_all(2)?;
+    thread::sleep(FLUSHED);
+    let written = counter.bytes()?;
+
+    let mapped = rig.release()?;
+    drop_caches()?;
+    let census =
+        DirectReader::open(mapped.path())?.census(mapped.pages(), Requirement::Exactly(2))?;
+    Ok(Measured { census, written })
+}
+
+fn check(context: &Context, fill: Fill) -> TestResult {
+    let Measured { census, written } = measure(context, fill)?;
+    println!("{census}; {written} bytes written before the unpin");
+    match context.side {
+        Side::Pinlease => {
+            // The unpin writes too; the flusher must have done it before.
+            ensure!(
+                written >= context.pages * page_size() as u64,
+                "the flusher did not write the device's pages"
+            );
+            census.all_kept()
+        }
+        Side::Stock => {
+            ensure!(census.lost > 0, "the control shows no loss: {census}");
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+//! How much is written to a disk.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use nix::sys::stat::{major, minor};
+
+/// Counts what is written to one disk.
+#[derive(Debug)]
+pub struct WriteCounter {
+    stat: PathBuf,
+    start: u64,
+}
+
+impl WriteCounter {
+    /// Begins to count for the disk that the filesystem of `path` is on.
+    ///
+    /// # Errors
+    ///
+    /// The filesystem is not on a disk.
+    pub fn of(path: &Path) -> Result<Self> {
+        let source = source_of(&fs::canonicalize(path)?)?;
+        let rdev = fs::metadata(&source)
+            .with_context(|| format!("disk {}", source.display()))?
+            .rdev();
+        let stat = format!("/sys/dev/block/{}:{}/stat", major(rdev), minor(rdev)).into();
+        let mut counter = Self { stat, start: 0 };
+        counter.start = counter.sectors()?;
+        Ok(counter)
+    }
+
+    /// Bytes written since then.
+    ///
+    /// # Errors
+    ///
+    /// The disk is gone.
+    pub fn bytes(&self) -> Result<u64> {
+        Ok((self.sectors()? - self.start) * 512)
+    }
+
+    /// Documentation/block/stat.rst: the seventh number.
+    fn sectors(&self) -> Result<u64> {
+        let text = fs::read_to_string(&self.stat).context("statistics of the disk")?;
+        let field = text.split_whitespace().nth(6).context("short statistics")?;
+        Ok(field.parse()?)
+    }
+}
+
+/// The source of the mount that `path` is on; `st_dev` does not do, since
+/// btrfs has device numbers of its own.
+fn source_of(path: &Path) -> Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let (mount, source) = line.split_once(" - ")?;
+            let point = Path::new(mount.split(' ').nth(4)?);
+            path.starts_with(point)
+                .then_some((point, source.split(' ').nth(1)?))
+        })
+        // Later mounts cover earlier ones of the same place.
+        .max_by_key(|(point, _)| point.as_os_str().len())
+        .map(|(_, source)| source.into())
+        .with_context(|| format!("no mount for {}", path.display()))
+}

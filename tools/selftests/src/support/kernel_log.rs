@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+//! What the kernel logs while a test runs.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{ErrorKind, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
+};
+
+use anyhow::{Context, Result};
+
+/// What no test may cause.
+const SPLATS: [&str; 16] = [
+    "WARNING:",
+    "BUG:",
+    "BUG at",
+    "Oops",
+    "Call Trace:",
+    "general protection fault",
+    "INFO: task",
+    "INFO: rcu",
+    "INFO: possible",
+    "possible recursive locking",
+    "possible circular locking",
+    "KASAN:",
+    "UBSAN:",
+    "kmemleak:",
+    "refcount_t:",
+    "data will be lost",
+];
+
+/// The log from now on.
+#[derive(Debug)]
+pub struct KernelLog(File);
+
+impl KernelLog {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// /dev/kmsg cannot be read.
+    pub fn open() -> Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/kmsg")
+            .context("opening /dev/kmsg")?;
+        file.seek(SeekFrom::End(0))?;
+        Ok(Self(file))
+    }
+
+    /// The messages since the last call.
+    pub fn messages(&mut self) -> Vec<String> {
+        let mut messages = Vec::new();
+        let mut record = [0; 8192];
+        loop {
+            match self.0.read(&mut record) {
+                Ok(length) => messages.push(message(&record[..length])),
+                // Records that were overwritten before they were read.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+                Err(_) => return messages,
+            }
+        }
+    }
+
+    /// Those that tell of a kernel in trouble.
+    pub fn splats(&mut self) -> Vec<String> {
+        self.messages()
+            .into_iter()
+            .filter(|line| is_splat(line))
+            .collect()
+    }
+}
+
+/// The text of a record `level,sequence,time,flags;text\n KEY=value\n`.
+fn message(record: &[u8]) -> String {
+    let text = String::from_utf8_lossy(record);
+    let (_, text) = text.split_once(';').unwrap_or(("", &text));
+    text.lines().next().unwrap_or_default().into()
+}
+
+fn is_splat(line: &str) -> bool {
+    SPLATS.iter().any(|splat| line.contains(splat))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records() {
+        let record = b"4,1234,5678,-;WARNING: CPU: 0 PID: 1 at mm/gup.c:42\n SUBSYSTEM=x\n";
+        assert_eq!(message(record), "WARNING: CPU: 0 PID: 1 at mm/gup.c:42");
+        assert!(is_splat(&message(record)));
+        assert!(!is_splat("BTRFS warning (device vdb): csum failed"));
+        assert!(!is_splat(
+            "pinlease: loading out-of-tree module taints kernel."
+        ));
+    }
+}

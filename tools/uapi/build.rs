@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Generates the bindings from the two C headers, which are the only place
+//! where the structures and numbers are written down.
+
+use std::{env, fmt::Write, path::PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The headers, from this crate's folder.
+const HEADERS: [&str; 2] = [
+    "../../include/uapi/linux/pinlease.h",
+    "../../samples/dmasim/dmasim.h",
+];
+
+/// Commands: their `_IOW(…)` macros are beyond bindgen, so that clang is made
+/// to evaluate them as constants `<name>_NR`.
+const COMMANDS: [&str; 11] = [
+    "PINLEASE_IOC_ACQUIRE",
+    "PINLEASE_IOC_PIN",
+    "PINLEASE_IOC_UNPIN",
+    "PINLEASE_IOC_MARK",
+    "PINLEASE_IOC_QUERY",
+    "DMASIM_IOC_ATTACH",
+    "DMASIM_IOC_PIN_RAW",
+    "DMASIM_IOC_WRITE",
+    "DMASIM_IOC_START",
+    "DMASIM_IOC_STOP",
+    "DMASIM_IOC_STATUS",
+];
+
+fn main() -> Result<()> {
+    let here = env::current_dir()?;
+    let mut wrapper = String::new();
+    for header in HEADERS {
+        println!("cargo::rerun-if-changed={header}");
+        writeln!(wrapper, "#include \"{}\"", here.join(header).display())?;
+    }
+    for name in COMMANDS {
+        writeln!(wrapper, "static const unsigned int {name}_NR = {name};")?;
+    }
+
+    bindgen::Builder::default()
+        .header_contents("wrapper.h", &wrapper)
+        .allowlist_item("(pinlease|PINLEASE|dmasim|DMASIM)_.*")
+        .derive_default(true)
+        .derive_eq(true)
+        .generate_comments(false)
+        .layout_tests(true)
+        .use_core()
+        .generate()
+        .context("bindgen on the two headers")?
+        .write_to_file(PathBuf::from(env::var("OUT_DIR")?).join("bindings.rs"))
+        .context("writing bindings.rs")
+}

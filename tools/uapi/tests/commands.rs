@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Clang's idea of the command numbers against nix's.
+
+use nix::{request_code_none, request_code_read, request_code_readwrite, request_code_write};
+use pinlease_uapi::*;
+
+/// Checks `NR == request_code!(type, number, size of the structure)`.
+macro_rules! same {
+    ($nr:ident, $code:ident, $ty:ident, $number:literal, $arg:ty) => {
+        assert_eq!(
+            u64::from($nr),
+            $code!($ty, $number, size_of::<$arg>()),
+            stringify!($nr)
+        )
+    };
+}
+
+#[test]
+fn pinlease() {
+    const T: u32 = PINLEASE_IOC_TYPE;
+    same!(
+        PINLEASE_IOC_ACQUIRE_NR,
+        request_code_write,
+        T,
+        0,
+        pinlease_acquire
+    );
+    same!(
+        PINLEASE_IOC_PIN_NR,
+        request_code_readwrite,
+        T,
+        1,
+        pinlease_pin
+    );
+    same!(
+        PINLEASE_IOC_UNPIN_NR,
+        request_code_write,
+        T,
+        2,
+        pinlease_unpin
+    );
+    same!(
+        PINLEASE_IOC_MARK_NR,
+        request_code_write,
+        T,
+        3,
+        pinlease_mark
+    );
+    same!(
+        PINLEASE_IOC_QUERY_NR,
+        request_code_readwrite,
+        T,
+        4,
+        pinlease_query
+    );
+}
+
+#[test]
+fn dmasim() {
+    const T: u32 = DMASIM_IOC_TYPE;
+    same!(
+        DMASIM_IOC_ATTACH_NR,
+        request_code_write,
+        T,
+        0x40,
+        dmasim_attach
+    );
+    same!(
+        DMASIM_IOC_PIN_RAW_NR,
+        request_code_write,
+        T,
+        0x41,
+        dmasim_pin_raw
+    );
+    same!(
+        DMASIM_IOC_WRITE_NR,
+        request_code_write,
+        T,
+        0x42,
+        dmasim_write
+    );
+    same!(
+        DMASIM_IOC_START_NR,
+        request_code_write,
+        T,
+        0x43,
+        dmasim_start
+    );
+    assert_eq!(u64::from(DMASIM_IOC_STOP_NR), request_code_none!(T, 0x44));
+    same!(
+        DMASIM_IOC_STATUS_NR,
+        request_code_read,
+        T,
+        0x45,
+        dmasim_status
+    );
+}
