@@ -7,11 +7,14 @@ use std::io::{self, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
+use nix::sys::signal::{kill, Signal};
+use nix::unistd::Pid;
 
 use crate::qemu::Machine;
 use crate::wire::{Frame, CONSOLE_END};
@@ -21,6 +24,12 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// How long the last lines of the console may take.
 const CONSOLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long QEMU may take to end when asked.
+const QEMU_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Set when we were asked to end, which we do in order: QEMU and its disks must not stay behind.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// How a boot ended.
 #[derive(Debug, Default)]
@@ -79,12 +88,24 @@ pub fn boot(
     if outcome.done {
         await_console(&console);
     }
-    // It has nothing left to write: the guest unmounted its disks, or is beyond help.
-    qemu.kill()?;
-    qemu.wait()?;
+    stop(&mut qemu)?;
     outcome.console = String::from_utf8_lossy(&fs::read(&console).unwrap_or_default()).into_owned();
     outcome.qemu = fs::read_to_string(&complaints).unwrap_or_default();
     result.map(|()| outcome)
+}
+
+/// Ends QEMU, which has nothing left to write: the guest unmounted its disks, or is beyond help. Politely first, so that
+/// it restores the terminal.
+fn stop(qemu: &mut Child) -> Result<()> {
+    let patience = Instant::now() + QEMU_PATIENCE;
+    let _ = kill(Pid::from_raw(i32::try_from(qemu.id())?), Signal::SIGTERM);
+    while qemu.try_wait()?.is_none() {
+        if Instant::now() >= patience {
+            qemu.kill()?;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 /// Where the command's output goes.
@@ -145,6 +166,7 @@ fn relay(
 ) -> Result<()> {
     let mut gone = false;
     loop {
+        ensure!(!INTERRUPTED.load(Ordering::Relaxed), "interrupted");
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             outcome.timed_out = true;
             return Ok(());

@@ -101,6 +101,7 @@ fn serve(wire: &Wire) -> Result<()> {
 
 /// Sets the system up as the plan wants it and makes the command.
 fn prepare(plan: &Plan) -> Result<Command> {
+    fs::write("/proc/sys/kernel/hostname", "pinlease")?;
     call("ip", &["link", "set", "lo", "up"])?;
     if plan.module_share {
         mounts::mount_modules()?;

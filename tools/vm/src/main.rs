@@ -6,11 +6,12 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context, Result};
 use clap::Parser;
-use pinlease_vm::boot::{boot, Outcome, Standard};
+use pinlease_vm::boot::{boot, Outcome, Standard, INTERRUPTED};
 use pinlease_vm::cli::Options;
 use pinlease_vm::console::{self, Finding};
 use pinlease_vm::disk::{self, Disk};
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<u8> {
     let start = Instant::now();
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))?;
     let deadline = (options.timeout > 0).then(|| start + Duration::from_secs(options.timeout));
     let cache = cache()?;
     let directory = tempfile::Builder::new().prefix("run.").tempdir_in(&cache)?;

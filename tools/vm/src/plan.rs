@@ -32,6 +32,23 @@ pub struct Plan {
     pub disks: Vec<Mount>,
 }
 
+impl Plan {
+    /// The modules that will be needed: those asked for, and those of the filesystems.
+    pub fn needed_modules(&self) -> impl Iterator<Item = &str> {
+        let filesystems = self
+            .disks
+            .iter()
+            .filter_map(|disk| disk.filesystem.as_deref());
+        self.modules
+            .iter()
+            .map(String::as_str)
+            .chain(filesystems.map(|filesystem| match filesystem {
+                "ext2" | "ext3" => "ext4",
+                other => other,
+            }))
+    }
+}
+
 /// A block device and what to do with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
