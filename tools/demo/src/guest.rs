@@ -14,7 +14,7 @@ use clap::Args;
 use selftests::support::Filesystem;
 
 /// Where a guest's parts are.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Debug)]
 pub struct GuestOptions {
     /// Program that boots a guest and runs a command in it.
     #[arg(long, default_value = "scripts/vm")]
@@ -28,6 +28,9 @@ pub struct GuestOptions {
     /// More arguments for the program that boots the guest; may be repeated.
     #[arg(long = "vm-arg", allow_hyphen_values = true)]
     pub vm_arguments: Vec<OsString>,
+    /// Seconds after which a guest is given up.
+    #[arg(long, default_value_t = 1500)]
+    pub timeout: u64,
     /// Filesystems; all when there is none.
     #[arg(long = "fs", value_enum)]
     filesystems: Vec<Filesystem>,
@@ -85,7 +88,9 @@ impl GuestOptions {
         command
             .arg("--disk")
             .arg(format!("{filesystem}:512M"))
-            .args(["--disk", "raw:512M"]);
+            .args(["--disk", "raw:512M"])
+            .arg("--timeout")
+            .arg(self.timeout.to_string());
         for file in [
             self.programs.join(program),
             self.out.join("pinlease.ko"),

@@ -34,6 +34,7 @@
 mod command;
 mod device;
 mod error;
+pub mod host;
 mod lease;
 mod pin;
 mod query;

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Seek, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +21,9 @@ const SUPERBLOCK: usize = 64 << 10;
 
 /// A checksumming device over a whole disk; dropping it removes it.
 #[derive(Debug)]
-pub struct Integrity(());
+pub struct Integrity {
+    path: PathBuf,
+}
 
 impl Integrity {
     /// Formats `disk` and makes a device with at most `bytes` bytes, all of
@@ -54,9 +56,15 @@ impl Integrity {
             "0 {sectors} integrity {} 0 - D 1 internal_hash:crc32c",
             disk.display()
         );
-        let create = ["create", NAME, "--table", &table];
-        output("dmsetup", &create)?;
-        Ok(Self(()))
+        output("dmsetup", &["create", NAME, "--table", &table])?;
+        // From here on it is removed, whatever happens.
+        let mut device = Self {
+            path: PathBuf::new(),
+        };
+        // The guest has no udev that would make the node in /dev/mapper.
+        let fields = ["info", "-c", "--noheadings", "-o", "blkdevname", NAME];
+        device.path = Path::new("/dev").join(output("dmsetup", &fields)?.trim());
+        Ok(device)
     }
 
     /// Sectors have no checksum before they are written.
@@ -64,7 +72,7 @@ impl Integrity {
         let zeros = vec![0; 1 << 20];
         let mut file: File = OpenOptions::new()
             .write(true)
-            .open(self.path())
+            .open(&self.path)
             .context("opening the device")?;
         let mut left = sectors * 512;
         while left > 0 {
@@ -72,13 +80,12 @@ impl Integrity {
             file.write_all(&zeros[..count as usize])?;
             left -= count;
         }
-        file.sync_all().context("writing zeros")?;
-        Ok(file.rewind()?)
+        file.sync_all().context("writing zeros")
     }
 
     /// Where it is.
-    pub fn path(&self) -> PathBuf {
-        Path::new("/dev/mapper").join(NAME)
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Checksum errors since it was made.

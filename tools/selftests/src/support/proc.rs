@@ -56,22 +56,13 @@ pub fn counter(path: &str, name: &str) -> Result<u64> {
         .with_context(|| format!("{path} has no {name}"))
 }
 
-/// Lines of ftrace's list of traced functions that are due to pinlease.
-///
-/// Other tracers' functions are none of our business; ours are marked `I`, for
-/// IPMODIFY, which only livepatches set besides.
+/// Functions that pinlease has redirected; the guest has no livepatches.
 ///
 /// # Errors
 ///
 /// tracefs cannot be read.
 pub fn hooked_functions() -> Result<Vec<String>> {
-    let path = "/sys/kernel/tracing/enabled_functions";
-    Ok(fs::read_to_string(path)
-        .context(path)?
-        .lines()
-        .filter(|line| line.contains("[pinlease]") || line.split_whitespace().any(|w| w == "I"))
-        .map(Into::into)
-        .collect())
+    pinlease::host::redirected_functions().context("list of traced functions")
 }
 
 /// Hit counters of the module's hooks by name.

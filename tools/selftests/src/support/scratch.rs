@@ -49,9 +49,8 @@ impl Scratch {
             Layer::Plain => None,
             Layer::Integrity => Some(Integrity::format(disk, size_of(filesystem))?),
         };
-        let source = integrity
-            .as_ref()
-            .map_or_else(|| disk.into(), Integrity::path);
+        let source = integrity.as_ref().map_or(disk, Integrity::path);
+        let source = source.to_path_buf();
         format(filesystem, &source)?;
         match fs::create_dir(&dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),

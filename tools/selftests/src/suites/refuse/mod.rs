@@ -21,7 +21,7 @@ use crate::{
         expect::{errno, from_io, success},
         page_size,
         proc::wait_for,
-        Filesystem, Fill, Mapped, Stamp,
+        Fill, Mapped, Stamp,
     },
 };
 

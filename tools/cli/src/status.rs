@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+//! `pinlease status`.
+
+use std::{fs, process::ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use pinlease::{host, Device, DEVICE_PATH};
+use serde::Serialize;
+
+/// Tell whether leases can be had here, and what is leased.
+///
+/// The exit status is 0 when they can, else 1.
+#[derive(Args)]
+pub struct Status {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known.
+#[derive(Serialize)]
+struct Report {
+    /// The module's version, if it is loaded.
+    module: Option<String>,
+    /// Why the device node cannot be opened, if it cannot.
+    device_error: Option<String>,
+    /// Redirected functions, if they may be seen.
+    hooks: Option<Vec<String>>,
+    /// Leases of the kernel's lock core, which other programs may have too.
+    leases: Vec<Lease>,
+}
+
+/// A line of /proc/locks.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+struct Lease {
+    state: String,
+    pid: String,
+    /// `major:minor:inode`.
+    inode: String,
+}
+
+impl Status {
+    /// Prints the report.
+    pub fn run(self) -> Result<ExitCode> {
+        let report = Report {
+            module: host::module_version(),
+            device_error: Device::open().err().map(|error| error.to_string()),
+            hooks: host::redirected_functions().ok(),
+            leases: leases(&fs::read_to_string("/proc/locks").context("/proc/locks")?),
+        };
+        if self.json {
+            println!("{}", serde_json::to_string(&report)?);
+        } else {
+            report.print();
+        }
+        Ok(if report.device_error.is_none() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        match &self.module {
+            Some(version) => println!("module: loaded, version {version}"),
+            None => println!("module: not loaded"),
+        }
+        match &self.device_error {
+            None => println!("device: {DEVICE_PATH} can be opened"),
+            Some(error) => println!("device: {error}"),
+        }
+        match &self.hooks {
+            None => println!("hooks:  cannot be seen; run as root with tracefs mounted"),
+            Some(hooks) if hooks.is_empty() => println!("hooks:  none, as nothing is leased"),
+            Some(hooks) => println!("hooks:  {}", hooks.join(" ")),
+        }
+        println!("leases: {} in /proc/locks", self.leases.len());
+        for lease in &self.leases {
+            println!(
+                "  {} process {} inode {}",
+                lease.state, lease.pid, lease.inode
+            );
+        }
+    }
+}
+
+/// Lines look like `1: LEASE  ACTIVE    READ 1234 fd:00:5678 0 EOF`.
+fn leases(text: &str) -> Vec<Lease> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace().skip_while(|&word| word != "LEASE");
+            words.next()?;
+            let state = words.next()?.to_lowercase();
+            let mut rest = words.skip(1);
+            Some(Lease {
+                state,
+                pid: rest.next()?.into(),
+                inode: rest.next()?.into(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_leases() {
+        let text = "1: POSIX  ADVISORY  WRITE 55 08:02:9 0 EOF\n\
+                    2: LEASE  BREAKING  READ 1234 fd:00:5678 0 EOF\n\
+                    2: -> LEASE  BREAKER   READ 99 fd:00:5678 0 EOF\n";
+        let found = leases(text);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].state, "breaking");
+        assert_eq!(
+            (found[1].pid.as_str(), found[1].inode.as_str()),
+            ("99", "fd:00:5678")
+        );
+    }
+}
