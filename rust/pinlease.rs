@@ -96,6 +96,7 @@ impl Machinery {
         gup::init();
         hook::install::init();
         tick::init();
+        sys::sysctl::init();
         snapshot::reserve::init()?;
         Ok(Self)
     }

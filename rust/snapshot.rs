@@ -36,7 +36,7 @@ use kernel::{
     sync::Arc,
 };
 
-pub(crate) use completion::{btrfs_layout, learn_btrfs_layout, BioEnd, BtrfsBio};
+pub(crate) use completion::{btrfs_layout, learn_btrfs_layout, BioEnd, BtrfsBio, PieceEnd};
 
 /// Most pages that are written from one snapshot where a bio can be split.
 pub(crate) const PIECE: usize = 256;

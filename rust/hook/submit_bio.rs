@@ -3,7 +3,7 @@
 //! Where block filesystems agree: every bio of theirs passes here once.
 
 use crate::{
-    snapshot::{self, BioEnd},
+    snapshot::{self, BioEnd, PieceEnd},
     sys::bio::Bio,
 };
 use pinlease_macros::hook;
@@ -12,7 +12,7 @@ use pinlease_macros::hook;
 fn submit(original: Original, bio: &Bio) {
     if let Some(leased) = snapshot::leased_writeback(bio) {
         while let Some(front) = bio.split_front(snapshot::PIECE, &snapshot::reserve::PIECES) {
-            snapshot::take(&leased, front, BioEnd(front));
+            snapshot::take(&leased, front, PieceEnd(front));
             original.call(front);
         }
         snapshot::take(&leased, bio, BioEnd(bio));

@@ -49,6 +49,45 @@ pub(crate) trait End: Copy {
 #[derive(Clone, Copy)]
 pub(crate) struct BioEnd<'a>(pub(crate) &'a Bio);
 
+/// By `bio_chain()`: a piece that was split off. What that sets as `bi_end_io` is a mark for
+/// `bio_endio()`, and must not be called.
+#[derive(Clone, Copy)]
+pub(crate) struct PieceEnd<'a>(pub(crate) &'a Bio);
+
+impl End for PieceEnd<'_> {
+    fn save(self) -> Saved {
+        BioEnd(self.0).save()
+    }
+
+    unsafe fn redirect(self, snapshot: *mut Snapshot) {
+        let bio = self.0.as_ptr();
+        // SAFETY: As the caller promises.
+        unsafe {
+            (*bio).bi_end_io = Some(end_piece);
+            (*bio).bi_private = snapshot.cast();
+        }
+    }
+}
+
+/// `bio_end_io_t`; any context. As `__bio_chain_endio()` in block/bio.c.
+unsafe extern "C" fn end_piece(piece: *mut bindings::bio) {
+    // SAFETY: `redirect` put it there, and a bio ends once.
+    let snapshot = unsafe { KBox::<Snapshot>::from_raw((*piece).bi_private.cast()) };
+    let whole: *mut bindings::bio = snapshot.completion.private.cast();
+    // SAFETY: The piece has ended, and is only used to learn how.
+    let failed = unsafe { put_back(piece, &snapshot.completion) };
+    finish(snapshot, failed);
+    // SAFETY: The whole waits for its pieces; the first error is kept, as for any chained bio.
+    unsafe {
+        if failed && (*whole).bi_status == 0 {
+            (*whole).bi_status = (*piece).bi_status;
+        }
+        bindings::bio_put(piece);
+        bindings::bio_endio(whole);
+    }
+    IN_FLIGHT.fetch_sub(1, Ordering::Release);
+}
+
 impl End for BioEnd<'_> {
     fn save(self) -> Saved {
         let bio = self.0.as_ptr();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Addresses of functions that are not exported: a kprobe knows them.
+//! Addresses of what is not exported: a kprobe knows functions, kallsyms the rest.
 //!
 //! C header: [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
 
-use crate::bindings;
+use crate::{bindings, hook::call};
 use kernel::{error::to_result, prelude::*};
 
 /// The entry of the kernel or module function `name`. May sleep.
@@ -23,4 +23,16 @@ pub(crate) fn address_of(name: &CStr) -> Result<usize> {
     // SAFETY: It was registered above.
     unsafe { bindings::unregister_kprobe(&mut probe) };
     Ok(address)
+}
+
+/// The address of the kernel's variable `name`. May sleep.
+///
+/// Errors: `ENOENT` when there is none, or no CONFIG_KALLSYMS_ALL.
+pub(crate) fn variable(name: &CStr) -> Result<usize> {
+    let lookup = address_of(c"kallsyms_lookup_name")?;
+    // SAFETY: `unsigned long kallsyms_lookup_name(const char *name)`.
+    match unsafe { call::function(lookup, 0, &[name.as_char_ptr() as usize]) } {
+        0 => Err(ENOENT),
+        address => Ok(address),
+    }
 }

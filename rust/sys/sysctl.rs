@@ -2,8 +2,9 @@
 
 //! Settings of the memory manager.
 
+use super::symbol;
 use crate::bindings;
-use kernel::prelude::*;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 /// `vm.dirty_writeback_centisecs`: how often the flusher looks; 0: never.
 pub(crate) fn dirty_writeback_centisecs() -> u32 {
@@ -11,27 +12,23 @@ pub(crate) fn dirty_writeback_centisecs() -> u32 {
     unsafe { core::ptr::addr_of!(bindings::dirty_writeback_interval).read_volatile() }
 }
 
-/// `vm.dirty_expire_centisecs`: how old dirty data gets before it is written.
-///
-/// The variable is not exported, so the file is read: from a kernel thread, whose root is the
-/// system's. The kernel's default where /proc is not mounted. May sleep.
-pub(crate) fn dirty_expire_centisecs() -> u32 {
-    const DEFAULT: u32 = 3000;
-    read_number(c"/proc/sys/vm/dirty_expire_centisecs").unwrap_or(DEFAULT)
+/// Address of `dirty_expire_interval`, which is not exported; 0: not found.
+static EXPIRE: AtomicUsize = AtomicUsize::new(0);
+
+/// Looks for what is not exported. Once, before anything else here. May sleep.
+pub(crate) fn init() {
+    if let Ok(address) = symbol::variable(c"dirty_expire_interval") {
+        EXPIRE.store(address, Ordering::Relaxed);
+    }
 }
 
-fn read_number(path: &CStr) -> Result<u32> {
-    // SAFETY: The path is a string; the calling thread has a root.
-    let file = unsafe { bindings::filp_open(path.as_char_ptr(), bindings::O_RDONLY as c_int, 0) };
-    let file = kernel::error::from_err_ptr(file)?;
-    let mut text = [0u8; 16];
-    let mut position = 0;
-    // SAFETY: The file is open, and the buffer has so many bytes.
-    let read =
-        unsafe { bindings::kernel_read(file, text.as_mut_ptr().cast(), text.len(), &mut position) };
-    // SAFETY: It was opened above.
-    unsafe { bindings::filp_close(file, core::ptr::null_mut()) };
-    let read = usize::try_from(read).map_err(|_| EIO)?;
-    let text = core::str::from_utf8(&text[..read]).map_err(|_| EINVAL)?;
-    text.trim_end().parse().map_err(|_| EINVAL)
+/// `vm.dirty_expire_centisecs`: how old dirty data gets before it is written. The kernel's default
+/// where the kernel has no name for the variable (no CONFIG_KALLSYMS_ALL).
+pub(crate) fn dirty_expire_centisecs() -> u32 {
+    const DEFAULT: u32 = 3000;
+    match EXPIRE.load(Ordering::Relaxed) {
+        0 => DEFAULT,
+        // SAFETY: `unsigned int dirty_expire_interval` of mm/page-writeback.c, never freed.
+        address => unsafe { (address as *const u32).read_volatile() },
+    }
 }

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+#   make        out/pinlease.ko, out/dmasim.ko, out/pinlease
+#   make demo   what the stock kernel loses and what pinlease keeps
+#   make check  all tests
+#
+# Everything is built and run in an environment that scripts/setup makes; with
+# KDIR=/path/to/a/kernel/build the modules are built for that kernel instead,
+# with the tools that built it.
+
+# Kbuild reads this file as well when it is asked for a path below it.
+ifeq ($(KERNELRELEASE),)
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+
+export PINLEASE_CHECK_ARGS
+
+.PHONY: all modules programs demo check lint unit clean help
+
+all: modules programs
+
+ifdef KDIR
+modules:
+	scripts/check-kdir $(KDIR)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+	mkdir -p out
+	cp pinlease.ko samples/dmasim/dmasim.ko out/
+else
+modules:
+	scripts/build modules
+endif
+
+programs:
+	scripts/build programs
+
+demo: modules programs
+	out/programs/demo --programs out/programs --out out
+
+# From the quick to the slow; the last line counts the tests.
+check: lint unit modules programs
+	out/programs/check --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
+
+lint:
+	scripts/enter scripts/lint
+
+unit:
+	scripts/enter scripts/unit-tests
+
+clean:
+	rm -rf out
+	find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' -o -name '*.so' \
+		-o -name generated.rs -o -name Module.symvers -o -name modules.order \
+		-o -name .module-common.o \) -exec rm -f {} +
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+endif
