@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Leases whose descriptor is closed, but whose pins cannot end yet because the filesystem is
+//! frozen: what the device wrote can only become dirty after the thaw.
+
+use crate::{lease::Lease, sys::module::ModuleRef};
+use kernel::{global_lock, prelude::*, sync::Arc};
+
+/// A closed lease. Keeps the module loaded.
+struct Draining {
+    lease: Arc<Lease>,
+    _module: ModuleRef,
+}
+
+global_lock! {
+    // SAFETY: Initialized in `init`, before first use.
+    unsafe(uninit) static WAITING: Mutex<KVec<Draining>> = KVec::new();
+}
+
+/// Once, before anything else here.
+pub(crate) fn init() {
+    // SAFETY: Called once, when the module is loaded.
+    unsafe { WAITING.init() };
+}
+
+/// Takes over a lease whose pins cannot end yet; gives it back when there is no memory for that.
+/// May sleep.
+pub(crate) fn hand_over(lease: Arc<Lease>) -> Result<(), Arc<Lease>> {
+    let Ok(module) = ModuleRef::of_this_module() else {
+        return Err(lease);
+    };
+    let mut waiting = WAITING.lock();
+    if waiting.reserve(1, GFP_KERNEL).is_err() {
+        return Err(lease);
+    }
+    let draining = Draining {
+        lease,
+        _module: module,
+    };
+    // There is room, so that this cannot fail.
+    let _ = waiting.push(draining, GFP_KERNEL);
+    Ok(())
+}
+
+/// Ends every lease that can end now; true when some are left. May sleep.
+pub(crate) fn retry() -> bool {
+    let mut waiting = WAITING.lock();
+    waiting.retain(|draining| !draining.lease.try_end());
+    !waiting.is_empty()
+}

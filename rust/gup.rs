@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pinned user memory: the only caller of `pin_user_pages*()` and `unpin_user_*()`.
+//!
+//! [`Pinned`] can only be made from a [`Lease`], unpins when it is dropped, and cannot be copied:
+//! a writable pin of file memory without a lease does not compile, nor does unpinning twice.
+//!
+//! The pin is a long-term one (`FOLL_LONGTERM`), so that it does not sit in CMA or ZONE_MOVABLE
+//! for ever. Stock kernels refuse that for file mappings; while [`Pinned::new`] runs, the hook of
+//! `vma_needs_dirty_tracking` [grants](granted) it to this task for this file.
+//!
+//! C: `mm/gup.c`, Documentation/core-api/pin_user_pages.rst
+
+use crate::{
+    bindings,
+    lease::Lease,
+    leased_file::LeasedFile,
+    policy::folio_runs::{self, Run, Step},
+    policy::range::{PageRange, PAGE_SIZE},
+    sys::{folio::Folio, memlock::Charge, vma::Vma},
+};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use kernel::{error::to_result, global_lock, prelude::*};
+
+/// User memory of a leased file, pinned for writing.
+///
+/// # Invariants
+///
+/// Every run has `pages` `FOLL_PIN` references to its folio, which belongs to the leased file.
+pub(crate) struct Pinned {
+    range: PageRange,
+    runs: KVVec<Run<*mut bindings::folio>>,
+    _charge: Charge,
+}
+
+// SAFETY: Pinned folios stay, whoever looks at them; unpinning is allowed in any task.
+unsafe impl Send for Pinned {}
+// SAFETY: As above.
+unsafe impl Sync for Pinned {}
+
+impl Pinned {
+    /// Pins `pages` pages at the user address `address`, in one shared writable mapping of the
+    /// leased file, inside of the lease's range. The filesystem makes every page writable (dirty)
+    /// first, as for a write fault. May sleep.
+    ///
+    /// Errors: `EFAULT` no such mapping, `ENXIO` another file or outside of the lease, `ENOMEM`
+    /// RLIMIT_MEMLOCK or memory, what the page faults say, `EINTR`.
+    pub(crate) fn new(lease: &Lease, address: usize, pages: u64) -> Result<Self> {
+        let range = mapped_range(lease, address, pages)?;
+        let mut pinned = Self {
+            range,
+            runs: KVVec::new(),
+            _charge: Charge::current(pages)?,
+        };
+        let _granted = Granted::to_current(lease.file())?;
+        let mut chunk = KVVec::<*mut bindings::page>::with_capacity(CHUNK, GFP_KERNEL)?;
+        let mut done = 0;
+        while done < pages {
+            let count = (pages - done).min(CHUNK as u64) as usize;
+            let got = pin_fast(address + (done * PAGE_SIZE) as usize, count, &mut chunk)?;
+            for &page in &chunk[..got] {
+                pinned.push(page)?;
+            }
+            // Truncate and the like are refused while the lease lives, so that the pages are
+            // those of the file; what came before the lease is caught here.
+            pinned.check(lease.file(), done)?;
+            done += got as u64;
+        }
+        Ok(pinned)
+    }
+
+    /// Takes over the pin of `page`.
+    fn push(&mut self, page: *mut bindings::page) -> Result {
+        // SAFETY: The page was pinned just now.
+        let folio = unsafe { Folio::of_page(page) }.as_ptr();
+        match folio_runs::step(self.runs.last().copied(), folio) {
+            Step::Extend(run) => {
+                if let Some(last) = self.runs.last_mut() {
+                    // INVARIANT: One more page, pinned by the caller.
+                    *last = run;
+                }
+            }
+            Step::Begin(run) => self.runs.push(run, GFP_KERNEL).inspect_err(|_| {
+                // SAFETY: One pin, which nobody took over.
+                unsafe { bindings::unpin_user_folio(folio, 1) };
+            })?,
+        }
+        Ok(())
+    }
+
+    /// Errors: `EFAULT` when a folio from page `from` on is not where the file has it.
+    fn check(&self, file: &LeasedFile, from: u64) -> Result {
+        let late = self
+            .folios()
+            .filter(|(run, _)| u64::from(run.delta + run.pages) > from);
+        for (run, folio) in late {
+            let index = self.range.first() + u64::from(run.delta);
+            let end = index + u64::from(run.pages);
+            let in_folio = folio.index() <= index && end <= folio.index() + folio.pages();
+            if folio.mapping().map(|mapping| mapping.key()) != Some(file.key()) || !in_folio {
+                return Err(EFAULT);
+            }
+        }
+        Ok(())
+    }
+
+    /// The pages in the file.
+    pub(crate) fn range(&self) -> PageRange {
+        self.range
+    }
+
+    /// The runs with their folios, in file order.
+    pub(crate) fn folios(&self) -> impl Iterator<Item = (&Run<*mut bindings::folio>, &Folio)> {
+        self.runs.iter().map(|run| {
+            // SAFETY: By the invariants the folio is kept by our pin.
+            (run, unsafe { &*run.folio.cast::<Folio>() })
+        })
+    }
+
+    /// Number of runs.
+    pub(crate) fn run_count(&self) -> usize {
+        self.runs.len()
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        for run in &self.runs {
+            // SAFETY: By the invariants these pins are ours, and this is the end of them.
+            unsafe { bindings::unpin_user_folio(run.folio, run.pages as c_ulong) };
+        }
+    }
+}
+
+/// Pages that are pinned in one go.
+const CHUNK: usize = 512;
+
+/// Returns how many pages were pinned, more than none, the first elements of `pages`.
+fn pin_fast(
+    address: usize,
+    count: usize,
+    pages: &mut KVVec<*mut bindings::page>,
+) -> Result<usize> {
+    pages.clear();
+    // SAFETY: `pages` has room for `CHUNK` pointers, at least `count`.
+    let got = unsafe {
+        bindings::pin_user_pages_fast(
+            address as c_ulong,
+            count as c_int,
+            (bindings::FOLL_WRITE | bindings::FOLL_LONGTERM) as c_uint,
+            pages.spare_capacity_mut().as_mut_ptr().cast(),
+        )
+    };
+    to_result(got)?;
+    if got == 0 {
+        return Err(EFAULT);
+    }
+    // SAFETY: So many pointers were written.
+    unsafe { pages.inc_len(got as usize) };
+    Ok(got as usize)
+}
+
+/// The file range that the current process maps at `address`, if it may be pinned.
+fn mapped_range(lease: &Lease, address: usize, pages: u64) -> Result<PageRange> {
+    let length = usize::try_from(pages * PAGE_SIZE).map_err(|_| EFAULT)?;
+    let end = address.checked_add(length).ok_or(EFAULT)?;
+    let current = kernel::current!();
+    let locked = current.mm().ok_or(EFAULT)?.mmap_read_lock();
+    let vma = locked.vma_lookup(address).ok_or(EFAULT)?;
+    // SAFETY: The VMA is kept by the mmap lock, and `Vma` is transparent.
+    let vma: &Vma = unsafe { &*vma.as_ptr().cast() };
+    if end > vma.end() || !vma.is_shared_writable() {
+        return Err(EFAULT);
+    }
+    if vma.mapping_key() != Some(lease.file().key()) {
+        return Err(ENXIO);
+    }
+    let range = PageRange::aligned(vma.offset_of(address), length as u64).map_err(|_| EFAULT)?;
+    if !lease.range().contains(&range) {
+        return Err(ENXIO);
+    }
+    lease.file().learn_operations(vma)?;
+    Ok(range)
+}
+
+/// Tasks that are in [`Pinned::new`], and the mapping that they pin.
+struct Grants(KVec<(usize, usize)>);
+
+global_lock! {
+    // SAFETY: Initialized in `init`, before first use.
+    unsafe(uninit) static GRANTS: SpinLock<Grants> = Grants(KVec::new());
+}
+
+/// Length of [`GRANTS`], to look at without the lock.
+static GRANT_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Prepares grants. Once, before anything else here.
+pub(crate) fn init() {
+    // SAFETY: Called once, when the module is loaded.
+    unsafe { GRANTS.init() };
+}
+
+/// While it lives, the current task may make long-term pins of one file.
+struct Granted {
+    task: usize,
+}
+
+impl Granted {
+    fn to_current(file: &LeasedFile) -> Result<Self> {
+        let task = current_key();
+        let mut grants = GRANTS.lock();
+        grants.0.push((task, file.key()), GFP_ATOMIC)?;
+        GRANT_COUNT.store(grants.0.len(), Ordering::Relaxed);
+        Ok(Self { task })
+    }
+}
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        let mut grants = GRANTS.lock();
+        grants.0.retain(|&mut (task, _)| task != self.task);
+        GRANT_COUNT.store(grants.0.len(), Ordering::Relaxed);
+    }
+}
+
+/// Whether the current task may make a long-term pin of this mapping.
+pub(crate) fn granted(mapping_key: usize) -> bool {
+    // The task itself stored the count before it came here.
+    if GRANT_COUNT.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    let wanted = (current_key(), mapping_key);
+    GRANTS.lock().0.iter().any(|&granted| granted == wanted)
+}
+
+fn current_key() -> usize {
+    // SAFETY: Any context; the pointer is only compared.
+    unsafe { bindings::pinlease_current() as usize }
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/mempool.h>
+#include <linux/sched.h>
+#include "helpers.h"
+
+void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp)
+{
+	return mempool_alloc(pool, gfp);
+}
+
+/* A bio with pages to write that a filesystem's writeback may have built. */
+bool pinlease_bio_may_be_writeback(struct bio *bio)
+{
+	return op_is_write(bio_op(bio)) && bio_has_data(bio) &&
+	       !bio_flagged(bio, BIO_PAGE_PINNED) && !bio_flagged(bio, BIO_CLONED) &&
+	       !current->bio_list;
+}

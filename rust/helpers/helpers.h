@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The C side of the module, for bindgen: out-of-line forms of static inline
+ * functions, named pinlease_ and then as the kernel names them, and the few
+ * routines that cannot be Rust.
+ */
+#ifndef PINLEASE_HELPERS_H
+#define PINLEASE_HELPERS_H
+
+#include <linux/types.h>
+
+struct address_space;
+struct bio;
+struct cred;
+struct delayed_work;
+struct file;
+struct folio;
+struct ftrace_regs;
+struct inode;
+struct iov_iter;
+struct mm_struct;
+struct mempool;
+struct page;
+struct scatterlist;
+struct super_block;
+struct work_struct;
+
+/* mm.c */
+struct folio *pinlease_page_folio(struct page *page);
+bool pinlease_folio_maybe_dma_pinned(struct folio *folio);
+bool pinlease_folio_test_writeback(struct folio *folio);
+struct address_space *pinlease_folio_file_mapping(struct folio *folio);
+unsigned long pinlease_folio_nr_pages(struct folio *folio);
+unsigned long pinlease_folio_page_idx(struct folio *folio, struct page *page);
+bool pinlease_mapping_stable_writes(const struct address_space *mapping);
+void pinlease_mapping_set_stable_writes(struct address_space *mapping);
+void pinlease_mapping_clear_stable_writes(struct address_space *mapping);
+void pinlease_mapping_set_error(struct address_space *mapping, int error);
+void pinlease_memcpy_page(struct page *to, struct page *from, size_t offset, size_t len);
+int pinlease_charge_pinned(struct mm_struct *mm, unsigned long pages);
+void pinlease_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
+
+/* fs.c */
+int pinlease_may_lease(struct file *file);
+bool pinlease_inode_is_dax(const struct inode *inode);
+bool pinlease_inode_is_swapfile(const struct inode *inode);
+bool pinlease_sb_has_integrity(const struct super_block *sb);
+bool pinlease_sb_start_write_trylock(struct super_block *sb);
+void pinlease_sb_end_write(struct super_block *sb);
+size_t pinlease_iov_iter_count(const struct iov_iter *iter);
+loff_t pinlease_i_size_read(const struct inode *inode);
+const struct cred *pinlease_override_creds(const struct cred *cred);
+void pinlease_revert_creds(const struct cred *cred);
+
+/* block.c */
+void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp);
+bool pinlease_bio_may_be_writeback(struct bio *bio);
+
+/* hook.c */
+unsigned long pinlease_fregs_get_ax(struct ftrace_regs *fregs);
+void pinlease_fregs_set_ax(struct ftrace_regs *fregs, unsigned long ax);
+void pinlease_fregs_set_ip(struct ftrace_regs *fregs, unsigned long ip);
+int pinlease_hook_enter(void);
+void pinlease_hook_exit(int token);
+void pinlease_hook_synchronize(void);
+void pinlease_init_delayed_work(struct delayed_work *work,
+				void (*function)(struct work_struct *work));
+void *pinlease_current(void);
+void *pinlease_current_mm_grab(void);
+void pinlease_mmdrop(struct mm_struct *mm);
+void pinlease_sg_set_folio_part(struct scatterlist *sg, struct folio *folio, size_t length, size_t offset);
+struct scatterlist *pinlease_sg_next(struct scatterlist *sg);
+
+/* btf.c */
+struct btf_type;
+struct btf_member;
+unsigned int pinlease_btf_vlen(const struct btf_type *t);
+const struct btf_member *pinlease_btf_members(const struct btf_type *t);
+unsigned int pinlease_btf_member_bit_offset(const struct btf_type *t,
+					    const struct btf_member *m);
+
+/* trace.c */
+void pinlease_trace_lease_acquire(struct inode *inode, loff_t offset, loff_t length, u32 policy);
+void pinlease_trace_lease_release(struct inode *inode, loff_t offset, loff_t length);
+void pinlease_trace_pin(struct inode *inode, u64 id, loff_t offset, loff_t length);
+void pinlease_trace_unpin(struct inode *inode, u64 id, loff_t offset, loff_t length);
+void pinlease_trace_mkclean(struct inode *inode, pgoff_t index, unsigned long pages, int cleaned);
+void pinlease_trace_snapshot(struct inode *inode, sector_t sector, unsigned int pages, unsigned int copied);
+void pinlease_trace_rearm(struct inode *inode, pgoff_t index, unsigned long pages, int error);
+
+/* call.S */
+void pinlease_jump(void);
+
+#endif

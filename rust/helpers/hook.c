@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/ftrace.h>
+#include <linux/sched/mm.h>
+#include <linux/srcu.h>
+#include <linux/workqueue.h>
+#include "helpers.h"
+
+/* Readers are calls that run in a hook; see hook::Table::quiesce(). */
+DEFINE_STATIC_SRCU(pinlease_hook_srcu);
+
+unsigned long pinlease_fregs_get_ax(struct ftrace_regs *fregs)
+{
+	return arch_ftrace_regs(fregs)->regs.ax;
+}
+
+void pinlease_fregs_set_ax(struct ftrace_regs *fregs, unsigned long ax)
+{
+	arch_ftrace_regs(fregs)->regs.ax = ax;
+}
+
+void pinlease_fregs_set_ip(struct ftrace_regs *fregs, unsigned long ip)
+{
+	ftrace_regs_set_instruction_pointer(fregs, ip);
+}
+
+int pinlease_hook_enter(void)
+{
+	return srcu_read_lock(&pinlease_hook_srcu);
+}
+
+void pinlease_hook_exit(int token)
+{
+	srcu_read_unlock(&pinlease_hook_srcu, token);
+}
+
+void pinlease_hook_synchronize(void)
+{
+	synchronize_srcu(&pinlease_hook_srcu);
+}
+
+void pinlease_init_delayed_work(struct delayed_work *work,
+				void (*function)(struct work_struct *work))
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+void *pinlease_current(void)
+{
+	return current;
+}
+
+/* The caller's address space with a reference for mmdrop(); NULL in a kernel thread. */
+void *pinlease_current_mm_grab(void)
+{
+	if (current->mm)
+		mmgrab(current->mm);
+	return current->mm;
+}
+
+void pinlease_mmdrop(struct mm_struct *mm)
+{
+	mmdrop(mm);
+}

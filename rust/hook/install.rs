@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Installing the hooks for the first lease and removing them after the last.
+//!
+//! Addresses come from the linker (exported functions), from the operation tables of the leased
+//! file (whatever its filesystem is called), or from a kprobe that is registered and removed.
+//!
+//! Lock order: [`STATE`] is taken inside of the registry's `CHANGES`, and around ftrace's own locks.
+
+use super::{handler, handler::ACTIVE, Hook, Slot, Source, HOOKS};
+use crate::{bindings, sys::file::FileExt, sys::module::ModuleRef, sys::symbol};
+use core::cell::UnsafeCell;
+use core::sync::atomic::Ordering;
+use kernel::{fs::File, global_lock, prelude::*};
+
+/// What is installed.
+struct State {
+    registered: bool,
+    /// Filesystem modules whose functions are hooked.
+    modules: KVec<ModuleRef>,
+}
+
+global_lock! {
+    // SAFETY: Initialized in `init`, before first use.
+    unsafe(uninit) static STATE: Mutex<State> = State {
+        registered: false,
+        modules: KVec::new(),
+    };
+}
+
+struct Ops(UnsafeCell<bindings::ftrace_ops>);
+
+// SAFETY: Only handed to ftrace, which has locks of its own, with `STATE` held.
+unsafe impl Sync for Ops {}
+
+static OPS: Ops = Ops(UnsafeCell::new(pin_init::zeroed()));
+
+/// Prepares the table. Once, before anything else here.
+pub(crate) fn init() {
+    // SAFETY: Called once, when the module is loaded.
+    unsafe { STATE.init() };
+    // SAFETY: Nobody else uses it yet.
+    let ops = unsafe { &mut *OPS.0.get() };
+    ops.func = Some(handler::handler);
+    ops.flags = (bindings::FTRACE_OPS_FL_IPMODIFY
+        | bindings::FTRACE_OPS_FL_PERMANENT
+        | bindings::FTRACE_OPS_FL_DYNAMIC) as c_ulong;
+}
+
+/// Installs every hook that leases of `file` need. May sleep.
+///
+/// Errors: `EBUSY` when something else modifies one of the functions, `EOPNOTSUPP` when one does
+/// not exist or cannot be traced. Then nothing has changed.
+pub(crate) fn install_for(file: &File) -> Result {
+    let mut state = STATE.lock();
+    let before = ACTIVE.len();
+    let result = add_targets(file).and_then(|()| activate(&mut state, before, file));
+    if result.is_err() {
+        forget_from(before);
+    }
+    result
+}
+
+/// Removes all hooks. Calls that run in one go on, see [`quiesce`]. May sleep.
+pub(crate) fn remove() {
+    let mut state = STATE.lock();
+    if !state.registered {
+        return;
+    }
+    // SAFETY: It is registered.
+    let error = unsafe { bindings::unregister_ftrace_function(OPS.0.get()) };
+    if error != 0 {
+        pr_err!("cannot remove the hooks: error {error}; they stay\n");
+        return;
+    }
+    // SAFETY: As above; empties the filter.
+    unsafe { bindings::ftrace_set_filter_ips(OPS.0.get(), core::ptr::null_mut(), 0, 0, 1) };
+    state.registered = false;
+    forget_from(0);
+    state.modules.clear();
+    pr_info!("no lease left, hooks removed\n");
+}
+
+/// Waits until no call is in a hook's code. Only for unloading, after [`remove`]. May sleep.
+pub(crate) fn quiesce() {
+    // SAFETY: Not in an RCU-tasks or SRCU section; all three may be called from process context.
+    // The first: whoever was sent to a replacement has entered it (SRCU) or returned.
+    unsafe { bindings::synchronize_rcu_tasks() };
+    // SAFETY: As above. All have left the replacement's body.
+    unsafe { bindings::pinlease_hook_synchronize() };
+    // SAFETY: As above. And executed its last instructions.
+    unsafe { bindings::synchronize_rcu_tasks() };
+}
+
+fn add_targets(file: &File) -> Result {
+    let filesystem = file.super_block().filesystem_name();
+    for hook in HOOKS {
+        if hook.filesystem.is_some_and(|only| only.as_bytes() != filesystem.to_bytes()) {
+            continue;
+        }
+        let Some(target) = find(hook, file)? else {
+            continue;
+        };
+        if hook.targets().any(|known| known == target) {
+            continue;
+        }
+        let slot = slot_for(hook, target)?;
+        ACTIVE.push(target, slot)?;
+        slot.set_active(true);
+    }
+    Ok(())
+}
+
+/// The slot that had `target` before, or a free one.
+fn slot_for(hook: &'static Hook, target: usize) -> Result<&'static Slot> {
+    let with_target = |wanted| hook.slots.iter().find(move |slot| slot.target() == wanted);
+    if let Some(slot) = with_target(target) {
+        return Ok(slot);
+    }
+    if with_target(0).is_none() {
+        // Addresses of filesystem modules that were unloaded and came back elsewhere.
+        quiesce();
+        for slot in hook.slots.iter().filter(|slot| !slot.is_active()) {
+            slot.target.store(0, Ordering::Release);
+        }
+    }
+    let slot = with_target(0).ok_or(ENOSPC)?;
+    slot.target.store(target, Ordering::Release);
+    Ok(slot)
+}
+
+/// The address that `hook` replaces for `file`; `None` where the filesystem has no such operation.
+fn find(hook: &Hook, file: &File) -> Result<Option<usize>> {
+    let address = match hook.source {
+        Source::Function(address) => Some(address as usize),
+        Source::Symbol(name) => Some(symbol::address_of(name).inspect_err(|_| {
+            pr_warn!("this kernel has no function {}, so no lease can be kept\n", hook.name);
+        })?),
+        Source::FileOperation(member) => member(file.operations()).map(|f| f as usize),
+        Source::InodeOperation(member) => member(file.inode().operations()).map(|f| f as usize),
+    };
+    Ok(address)
+}
+
+/// Tells ftrace of the addresses from `before` on.
+fn activate(state: &mut State, before: usize, file: &File) -> Result {
+    let mut addresses = ACTIVE.addresses_from(before)?;
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let module = file.super_block().filesystem_module()?;
+    state.modules.reserve(1, GFP_KERNEL)?;
+    set_filter(&mut addresses, false)?;
+    if !state.registered {
+        // SAFETY: `OPS` is static and complete; its function and the replacements stay until
+        // `quiesce` has returned.
+        let error = unsafe { bindings::register_ftrace_function(OPS.0.get()) };
+        if error != 0 {
+            // SAFETY: Not registered; empties the filter.
+            unsafe { bindings::ftrace_set_filter_ips(OPS.0.get(), core::ptr::null_mut(), 0, 0, 1) };
+            return Err(conflict(error));
+        }
+        state.registered = true;
+        pr_info!("first lease, hooks installed\n");
+    }
+    state.modules.push(module, GFP_KERNEL)?;
+    Ok(())
+}
+
+fn set_filter(addresses: &mut KVec<c_ulong>, remove: bool) -> Result {
+    // SAFETY: The addresses are those of functions of the kernel or of modules that we or the
+    // leased file keep loaded.
+    let error = unsafe {
+        bindings::ftrace_set_filter_ips(
+            OPS.0.get(),
+            addresses.as_mut_ptr(),
+            addresses.len() as c_uint,
+            remove.into(),
+            0,
+        )
+    };
+    match error {
+        0 => Ok(()),
+        error => Err(conflict(error)),
+    }
+}
+
+/// Says what stands in the way.
+fn conflict(error: c_int) -> Error {
+    if error == EBUSY.to_errno() {
+        pr_warn!(
+            "a livepatch or a BPF fexit program holds a function that a lease needs; remove it, \
+             see the entries with I in /sys/kernel/tracing/enabled_functions\n"
+        );
+        EBUSY
+    } else {
+        pr_warn!("ftrace refuses the hooks: error {error}; no lease can be kept\n");
+        EOPNOTSUPP
+    }
+}
+
+/// Takes all addresses from index `len` on out of the table.
+fn forget_from(len: usize) {
+    for slot in ACTIVE.slots_from(len) {
+        slot.set_active(false);
+    }
+    ACTIVE.truncate(len);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whoever asks for durability of a whole filesystem: sync, syncfs, remount, umount.
+//!
+//! All callers hold `s_umount`. A freeze comes here, too, with the page-fault level of the freeze
+//! already taken, where `page_mkwrite` would wait for itself: then nothing is re-armed, the hook of
+//! `freeze_super` has done it. With `s_umount` held a freeze that has not begun cannot.
+
+use crate::{policy::range::PageRange, rearm::Frozen, registry, sys::super_block::SuperBlock};
+use pinlease_macros::hook;
+
+#[hook(function = sync_inodes_sb)]
+fn sync(original: Original, super_block: &SuperBlock) {
+    if !super_block.is_freezing() {
+        rearm_all(super_block, Frozen::Wait);
+    }
+    original.call(super_block)
+}
+
+/// Re-arms all leased files of a filesystem. Errors wait in the mappings for fsync.
+pub(super) fn rearm_all(super_block: &SuperBlock, frozen: Frozen) {
+    for leased in registry::files_of(super_block) {
+        if let Ok(all) = PageRange::from_byte(0) {
+            let _ = leased.rearm(all, frozen);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The administrator's limits: module parameters.
+
+use crate::module_parameters;
+
+/// Leases that one user may have at a time.
+pub(crate) fn leases_per_user() -> u64 {
+    module_parameters::leases_per_user.value()
+}
+
+/// Pins that one lease may have at a time.
+pub(crate) fn pins_per_lease() -> u64 {
+    module_parameters::pins_per_lease.value()
+}

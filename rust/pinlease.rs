@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! pinlease: memory that is mapped from a file and written by a device keeps what the device
+//! wrote.
+//!
+//! A [lease](lease) makes a range of a file pinnable; a [pin](pin) is user memory of that range,
+//! held for a device; writeback of a pinned page writes a [snapshot]; the page is
+//! [re-armed](rearm) whenever somebody asks for durability. The [hooks](hook) that this takes are
+//! in the kernel only while a lease exists. Documentation/ has the concepts and the reasons.
+
+mod attach;
+mod bindings;
+mod conflict;
+mod device;
+mod draining;
+mod filesystem;
+mod gup;
+mod hook;
+mod lease;
+mod lease_file;
+mod leased_file;
+mod parameters;
+mod pin;
+#[allow(unreachable_pub, reason = "a crate of its own on a host")]
+#[path = "policy/lib.rs"]
+mod policy;
+mod rearm;
+mod registry;
+mod snapshot;
+mod statistics;
+mod sys;
+mod tick;
+mod trace;
+mod uapi;
+
+use device::Device;
+use kernel::{
+    miscdevice::{MiscDeviceOptions, MiscDeviceRegistration},
+    prelude::*,
+};
+use statistics::Statistics;
+
+module! {
+    type: Pinlease,
+    name: "pinlease",
+    authors: ["The pinlease authors"],
+    description: "Leases on file ranges whose memory a device writes",
+    license: "GPL v2",
+    params: {
+        leases_per_user: u64 {
+            default: 1024,
+            description: "Leases that one user may have at a time",
+        },
+        pins_per_lease: u64 {
+            default: 65536,
+            description: "Pins that one lease may have at a time",
+        },
+    },
+}
+
+/// The loaded module. Fields are dropped in this order: nobody can come in any more, then what is
+/// under way ends.
+#[pin_data]
+struct Pinlease {
+    #[pin]
+    _device: MiscDeviceRegistration<Device>,
+    #[pin]
+    _statistics: Statistics,
+    _machinery: Machinery,
+}
+
+impl kernel::InPlaceModule for Pinlease {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _machinery: Machinery::start()?,
+            _statistics <- Statistics::new(),
+            _device <- MiscDeviceRegistration::register(MiscDeviceOptions {
+                name: c"pinlease",
+            }),
+        })
+        .pin_chain(|_| {
+            pr_info!("loaded; no hook is installed before the first lease\n");
+            Ok(())
+        })
+    }
+}
+
+/// Everything in statics: started once, stopped when no lease and no reference to the module is
+/// left.
+struct Machinery;
+
+impl Machinery {
+    fn start() -> Result<Self> {
+        registry::init();
+        draining::init();
+        gup::init();
+        hook::install::init();
+        tick::init();
+        snapshot::reserve::init()?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Machinery {
+    fn drop(&mut self) {
+        tick::stop();
+        hook::install::remove();
+        hook::install::quiesce();
+        snapshot::wait_until_written();
+        snapshot::reserve::exit();
+        pr_info!("unloaded\n");
+    }
+}

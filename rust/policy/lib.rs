@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pure logic: no kernel, no `unsafe`, `core` only.
+//!
+//! The module includes this file as `crate::policy`; on a host it is a crate, for
+//! `cargo test`.
+
+pub mod folio_runs;
+pub mod limits;
+pub mod range;
+pub mod structure_size;

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Ranges against a model: the set of their pages.
+
+use pinlease_policy::range::{PageRange, RangeError, PAGE_SIZE};
+use proptest::prelude::*;
+
+fn small() -> impl Strategy<Value = PageRange> {
+    (0u64..40, 1u64..40).prop_map(|(first, count)| PageRange::new(first, count).unwrap())
+}
+
+proptest! {
+    #[test]
+    fn overlap_is_a_common_page(a in small(), b in small()) {
+        let common = (a.first()..a.end()).any(|page| (b.first()..b.end()).contains(&page));
+        prop_assert_eq!(a.overlaps(&b), common);
+        prop_assert_eq!(b.overlaps(&a), common);
+    }
+
+    #[test]
+    fn contains_means_every_page(a in small(), b in small()) {
+        let all = (b.first()..b.end()).all(|page| (a.first()..a.end()).contains(&page));
+        prop_assert_eq!(a.contains(&b), all);
+    }
+
+    #[test]
+    fn covering_touches_first_and_last_byte(offset in 0u64..1 << 40, length in 1u64..1 << 30) {
+        let range = PageRange::covering(offset, length).unwrap();
+        prop_assert_eq!(range.first(), offset / PAGE_SIZE);
+        prop_assert_eq!(range.end() - 1, (offset + length - 1) / PAGE_SIZE);
+    }
+
+    #[test]
+    fn bytes_of_any_range_fit_loff_t(offset in any::<u64>(), length in any::<u64>()) {
+        if let Ok(range) = PageRange::covering(offset, length) {
+            prop_assert!(i64::try_from(range.bytes().1).is_ok());
+        }
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    assert_eq!(PageRange::aligned(1, PAGE_SIZE), Err(RangeError::Unaligned));
+    assert_eq!(PageRange::aligned(0, 0), Err(RangeError::Empty));
+    assert_eq!(PageRange::aligned(PAGE_SIZE, u64::MAX), Err(RangeError::Overflow));
+    assert_eq!(PageRange::aligned(1 << 63, PAGE_SIZE), Err(RangeError::Overflow));
+}
+
+#[test]
+fn fsync_of_everything_covers_the_last_page() {
+    let all = PageRange::of_sync(0, i64::MAX).unwrap();
+    assert!(all.contains(&PageRange::new(u64::MAX >> 13, 1).unwrap()));
+    assert_eq!(PageRange::of_sync(8192, 4096), None);
+    assert_eq!(PageRange::of_sync(-1, 4096), None);
+}
+
+#[test]
+fn a_range_from_a_byte_has_no_end() {
+    let tail = PageRange::from_byte(PAGE_SIZE + 1).unwrap();
+    assert_eq!(tail.first(), 1);
+    assert!(tail.overlaps(&PageRange::new(1 << 40, 1).unwrap()));
+}

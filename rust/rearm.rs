@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Re-arming: a pinned page is made dirty again, the filesystem's own way, whenever it counts.
+//!
+//! The kernel cannot see what a device writes, so a page that was written back looks clean while
+//! it changes. Before somebody asks for durability every pinned folio of the range goes through
+//! the filesystem's `page_mkwrite`, which reserves what the next writeback needs, respects freeze
+//! and quota, and says so when it cannot. Documentation/design.rst tells why a dirty bit is not
+//! enough.
+//!
+//! Each filesystem's `page_mkwrite` prepares the whole folio, so that one call for each folio does.
+
+use crate::{
+    leased_file::LeasedFile,
+    pin::HeldPin,
+    policy::range::PageRange,
+    sys::{cred, folio::Folio},
+    trace,
+};
+use core::sync::atomic::Ordering;
+use kernel::prelude::*;
+
+/// What to do about a frozen filesystem.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frozen {
+    /// Wait for the thaw, as a write does; for callers that hold nothing, or that know that it is
+    /// not frozen.
+    Wait,
+    /// Fail with `EBUSY`.
+    Refuse,
+}
+
+impl LeasedFile {
+    /// Re-arms the pinned folios of `range`, but for pins whose holder marks. May sleep long.
+    ///
+    /// Every folio is tried. The first error is returned, and is also what the next fsync of every
+    /// open file reports. Errors: `EBUSY` (frozen; only with [`Frozen::Refuse`], and then nothing
+    /// is recorded), `ENOMEM`, `EIO`.
+    pub(crate) fn rearm(&self, range: PageRange, frozen: Frozen) -> Result {
+        let mut result = Ok(());
+        for pin in self.pins() {
+            if !pin.marked && pin.range().overlaps(&range) {
+                result = result.and(self.rearm_pin(&pin, range, frozen));
+            }
+        }
+        result
+    }
+
+    /// Re-arms the folios of `pin` that have pages in `range`. As [`rearm`](Self::rearm).
+    pub(crate) fn rearm_pin(&self, pin: &HeldPin, range: PageRange, frozen: Frozen) -> Result {
+        // A folio must not be written to on behalf of whoever happens to call: space that is
+        // reserved for root, and quota, are the lease holder's.
+        let _holder = cred::act_as(self.file().cred());
+        // Holding the outer level of a freeze keeps page_mkwrite from waiting for a thaw.
+        let _write = match frozen {
+            Frozen::Wait => None,
+            Frozen::Refuse => Some(self.super_block().try_start_write().ok_or(EBUSY)?),
+        };
+        let mut result = Ok(());
+        for (run, folio) in pin.pages().folios() {
+            let first = pin.range().first() + u64::from(run.delta);
+            if PageRange::new(first, run.pages.into()).is_ok_and(|pages| pages.overlaps(&range)) {
+                result = result.and(self.rearm_folio(folio));
+            }
+        }
+        result
+    }
+
+    fn rearm_folio(&self, folio: &Folio) -> Result {
+        let vma = self.private_vma().ok_or(EIO)?;
+        let result = vma.make_writable(folio);
+        trace::rearm(self.inode(), folio, result);
+        match result {
+            Ok(()) => {
+                self.counters.rearmed.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => {
+                self.counters.errors.fetch_add(1, Ordering::Relaxed);
+                self.mapping().set_error(error);
+            }
+        }
+        result
+    }
+}

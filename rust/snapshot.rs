@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Snapshots: writeback of a leased, pinned page writes a copy of it.
+//!
+//! No second bio: the bio's vector is exchanged for one of ours, in which pinned pages are
+//! replaced by copies, and put back before the filesystem looks at its folios again. Flags,
+//! cgroup, encryption context and hints of the bio stay what they were.
+//!
+//! Memory comes from the page allocator without waiting, else from a reserve ([`reserve`]) whose
+//! elements each suffice for a bio of [`PIECE`] pages; larger bios are split
+//! ([`Bio::split_front`]), so that writeback makes progress with no free memory.
+//!
+//! # Which pages
+//!
+//! Those whose folio [may be pinned](crate::sys::folio::Folio::maybe_pinned) at submission; the
+//! test is made once for each page of a bio. A device that could write during the write was pinned
+//! before `folio_mkclean` made the folio read-only, as every later write pin waits for the
+//! writeback that is going on (the mapping has stable writes), so that what is not pinned here
+//! cannot change.
+
+mod completion;
+pub(crate) mod reserve;
+
+use crate::{
+    bindings,
+    leased_file::LeasedFile,
+    registry,
+    sys::bio::{Bio, PagePart, Vector},
+    trace,
+};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use kernel::{
+    alloc::{flags::*, Flags},
+    page::Page,
+    prelude::*,
+    sync::Arc,
+};
+
+pub(crate) use completion::{btrfs_layout, learn_btrfs_layout, BioEnd, BtrfsBio};
+
+/// Most pages that are written from one snapshot where a bio can be split.
+pub(crate) const PIECE: usize = 256;
+
+/// A vector of our own and the pages in it that are copies.
+pub(crate) struct Snapshot {
+    vector: KVVec<bindings::bio_vec>,
+    /// Which elements of `vector` are to be copied.
+    copies: KVVec<u32>,
+    /// The copies' pages; more than are needed, in one of the reserve.
+    pages: KVVec<Page>,
+    from_reserve: bool,
+    completion: completion::Saved,
+    failures: Option<Arc<LeasedFile>>,
+}
+
+// SAFETY: Once the bio is submitted, only its completion has the snapshot.
+unsafe impl Send for Snapshot {}
+
+/// Snapshots whose bio has not ended.
+static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
+
+/// Writes whose pages had to come from the reserve.
+pub(crate) static FROM_RESERVE: AtomicU64 = AtomicU64::new(0);
+
+/// Waits until every snapshot's bio has ended. Only for unloading. May sleep.
+pub(crate) fn wait_until_written() {
+    while IN_FLIGHT.load(Ordering::Acquire) != 0 {
+        kernel::time::delay::fsleep(kernel::time::Delta::from_millis(10));
+    }
+    // SAFETY: May sleep. Completions run in interrupts or in tasks: both have returned then.
+    unsafe {
+        bindings::synchronize_rcu();
+        bindings::synchronize_rcu_tasks();
+    }
+}
+
+/// The leased file whose writeback `bio` is, if it writes a page that may be pinned.
+pub(crate) fn leased_writeback(bio: &Bio) -> Option<Arc<LeasedFile>> {
+    if !bio.may_be_writeback() {
+        return None;
+    }
+    let first = bio.pages().next()?;
+    let folio = first.folio();
+    // Of leased files all mappings have stable writes.
+    let mapping = folio.mapping().filter(|mapping| mapping.has_stable_writes())?;
+    if !folio.is_under_writeback() {
+        return None;
+    }
+    let leased = registry::find(mapping.key())?;
+    bio.pages().any(needs_copy).then_some(leased)
+}
+
+fn needs_copy(part: PagePart) -> bool {
+    part.folio().maybe_pinned()
+}
+
+/// Lets `bio` write a snapshot of its pinned pages; `end` says how the bio ends. May sleep.
+pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::End) {
+    let mut snapshot = Snapshot::of(bio);
+    if snapshot.copies.is_empty() {
+        snapshot.free();
+        return;
+    }
+    let copied = snapshot.copy();
+    leased.counters.snapshots.fetch_add(copied as u64, Ordering::Relaxed);
+    trace::snapshot(leased.inode(), bio.sector(), snapshot.vector.len(), copied);
+    snapshot.failures = Some(leased.clone());
+    IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
+    let vector = Vector {
+        segments: snapshot.vector.as_mut_ptr(),
+        // Only a hint where the iterator is what counts; saturates for btrfs alone.
+        count: snapshot.vector.len().min(u16::MAX.into()) as u16,
+        index: 0,
+        offset: 0,
+    };
+    snapshot.completion = end.save();
+    let snapshot = KBox::into_raw(snapshot);
+    // SAFETY: The vector has as many bytes as the bio had left, its pages stay until the
+    // completion, which puts back what was saved.
+    unsafe {
+        bio.set_vector(vector);
+        end.redirect(snapshot);
+    }
+}
+
+impl Snapshot {
+    /// Room for a bio's pages, and the decision which are copied.
+    fn of(bio: &Bio) -> KBox<Self> {
+        let total = bio.pages().count();
+        if let Ok(snapshot) = Self::listing(bio, total) {
+            return snapshot;
+        }
+        FROM_RESERVE.fetch_add(1, Ordering::Relaxed);
+        if total <= PIECE {
+            let mut snapshot = reserve::take();
+            // The reserve's elements have room for it.
+            let _ = snapshot.list(bio);
+            return snapshot;
+        }
+        // Only btrfs, whose bios cannot be split from outside, comes here.
+        loop {
+            kernel::time::delay::fsleep(kernel::time::Delta::from_millis(10));
+            if let Ok(snapshot) = Self::listing(bio, total) {
+                return snapshot;
+            }
+        }
+    }
+
+    /// An empty one for so many pages.
+    fn with_room(pages: usize, flags: Flags) -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                vector: KVVec::with_capacity(pages, flags)?,
+                copies: KVVec::with_capacity(pages, flags)?,
+                pages: KVVec::new(),
+                from_reserve: false,
+                completion: completion::Saved::none(),
+                failures: None,
+            },
+            flags,
+        )?)
+    }
+
+    fn listing(bio: &Bio, total: usize) -> Result<KBox<Self>> {
+        // Not to wait here: what is used up by others may need this very writeback.
+        let flags = without_waiting();
+        let mut snapshot = Self::with_room(total, flags)?;
+        snapshot.list(bio)?;
+        let copies = snapshot.copies.len();
+        snapshot.add_pages(copies, flags)?;
+        Ok(snapshot)
+    }
+
+    fn add_pages(&mut self, count: usize, flags: Flags) -> Result {
+        self.pages.reserve(count, flags)?;
+        for _ in 0..count {
+            self.pages.push(Page::alloc_page(flags)?, flags)?;
+        }
+        Ok(())
+    }
+
+    /// Notes the bio's pages, and which are copied. Room is there.
+    fn list(&mut self, bio: &Bio) -> Result {
+        for (index, part) in bio.pages().enumerate() {
+            self.vector.push(part.as_segment(), without_waiting())?;
+            if needs_copy(part) {
+                self.copies.push(index as u32, without_waiting())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies, and returns how many pages.
+    fn copy(&mut self) -> usize {
+        for (&index, page) in self.copies.iter().zip(&self.pages) {
+            let segment = &mut self.vector[index as usize];
+            let copy = page.as_ptr();
+            // SAFETY: Both pages are valid, and the segment is within one.
+            unsafe {
+                bindings::pinlease_memcpy_page(
+                    copy,
+                    segment.bv_page,
+                    segment.bv_offset as usize,
+                    segment.bv_len as usize,
+                )
+            };
+            segment.bv_page = copy;
+        }
+        self.copies.len()
+    }
+
+    /// Frees it or gives it back. Any context.
+    fn free(self: KBox<Self>) {
+        if self.from_reserve {
+            reserve::give_back(self);
+        }
+    }
+}
+
+/// Never sleeps, and complains about nothing.
+fn without_waiting() -> Flags {
+    GFP_NOWAIT | __GFP_NOWARN
+}

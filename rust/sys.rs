@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The abstraction layer: safe types over the C structures that the kernel crate does not cover.
+//!
+//! Everything above this layer is free of `unsafe`, except for [`crate::gup`],
+//! [`crate::snapshot`] and the hook engine, each of which says why.
+
+pub(crate) mod anon_file;
+pub(crate) mod bio;
+pub(crate) mod btf;
+pub(crate) mod cred;
+pub(crate) mod file;
+pub(crate) mod file_lease;
+pub(crate) mod folio;
+pub(crate) mod inode;
+pub(crate) mod kiocb;
+pub(crate) mod mapping;
+pub(crate) mod memlock;
+pub(crate) mod mempool;
+pub(crate) mod module;
+pub(crate) mod super_block;
+pub(crate) mod symbol;
+pub(crate) mod sysctl;
+pub(crate) mod vma;
+pub(crate) mod work;

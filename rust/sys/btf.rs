@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Layouts of private structures, from the type information (BTF) of the running kernel.
+//!
+//! A header of another filesystem version would lie; BTF describes the code that is loaded.
+//!
+//! C header: [`include/linux/btf.h`](srctree/include/linux/btf.h)
+
+use super::symbol;
+use crate::{bindings, hook::call};
+use kernel::prelude::*;
+
+/// The type information of the kernel or of one module.
+struct Btf(*mut bindings::btf);
+
+impl Btf {
+    /// Finds a type of that name and kind. Errors: `ENOENT`.
+    fn find(name: &CStr, kind: u32) -> Result<(Self, u32)> {
+        let mut btf = core::ptr::null_mut();
+        // SAFETY: `name` is a string, `btf` gets a reference.
+        let id = unsafe { bindings::bpf_find_btf_id(name.as_char_ptr(), kind, &mut btf) };
+        match u32::try_from(id) {
+            Ok(id) if id != 0 => Ok((Self(btf), id)),
+            _ => Err(ENOENT),
+        }
+    }
+
+    /// Bit offset and type of each member of the structure `id`.
+    fn members(&self, id: u32) -> Result<KVec<(u32, u32)>> {
+        // SAFETY: We hold a reference to the type information.
+        let structure = unsafe { bindings::btf_type_by_id(self.0, id) };
+        if structure.is_null() {
+            return Err(ENOENT);
+        }
+        let mut members = KVec::new();
+        // SAFETY: The type exists as long as our reference, and `find` made sure of its kind.
+        let (count, first) = unsafe {
+            (
+                bindings::pinlease_btf_vlen(structure),
+                bindings::pinlease_btf_members(structure),
+            )
+        };
+        for index in 0..count as usize {
+            // SAFETY: A structure is followed by so many members.
+            let member = unsafe { first.add(index) };
+            // SAFETY: As above.
+            let (bits, id) = unsafe {
+                (
+                    bindings::pinlease_btf_member_bit_offset(structure, member),
+                    (*member).type_,
+                )
+            };
+            members.push((bits, id), GFP_KERNEL)?;
+        }
+        Ok(members)
+    }
+}
+
+impl Drop for Btf {
+    fn drop(&mut self) {
+        // bpf_find_btf_id() is exported, what gives its reference back is not.
+        if let Ok(btf_put) = symbol::address_of(c"btf_put") {
+            // SAFETY: `void btf_put(struct btf *)`, and the reference is ours.
+            unsafe { call::function(btf_put, 0, &[self.0 as usize]) };
+        }
+    }
+}
+
+/// Where the members of `struct btrfs_bio` are that pinlease touches.
+#[derive(Clone, Copy)]
+pub(crate) struct BtrfsBioLayout {
+    /// Bytes to `end_io`.
+    pub(crate) end_io: usize,
+    /// Bytes to `private`.
+    pub(crate) private: usize,
+    /// Bytes to `bio`.
+    pub(crate) bio: usize,
+}
+
+impl BtrfsBioLayout {
+    /// Of the btrfs that is loaded. Errors: `ENOENT` without BTF or with another structure.
+    ///
+    /// Members are told by their types: `end_io` is the only `btrfs_bio_end_io_t`, `private` the
+    /// pointer after it, `bio` the only `struct bio`.
+    pub(crate) fn of_running_kernel() -> Result<Self> {
+        let (btf, id) = Btf::find(c"btrfs_bio", bindings::BTF_KIND_STRUCT)?;
+        let (_, bio) = Btf::find(c"bio", bindings::BTF_KIND_STRUCT)?;
+        let (_, end_io) = Btf::find(c"btrfs_bio_end_io_t", bindings::BTF_KIND_TYPEDEF)?;
+        let members = btf.members(id)?;
+        let offset_of = |wanted| {
+            members
+                .iter()
+                .position(|&(_, id)| id == wanted)
+                .map(|index| (index, members[index].0 as usize / 8))
+                .ok_or(ENOENT)
+        };
+        let (end_io_index, end_io) = offset_of(end_io)?;
+        let (_, bio) = offset_of(bio)?;
+        let private = members.get(end_io_index + 1).ok_or(ENOENT)?.0 as usize / 8;
+        if private != end_io + size_of::<usize>() || bio < private + size_of::<usize>() {
+            return Err(ENOENT);
+        }
+        Ok(Self {
+            end_io,
+            private,
+            bio,
+        })
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Page cache folios.
+//!
+//! C header: [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h)
+
+use super::mapping::Mapping;
+use crate::bindings;
+use kernel::types::Opaque;
+
+/// A `struct folio`, kept by whoever lent the reference.
+///
+/// # Invariants
+///
+/// A reference to it is only made where the folio has a reference count, a pin or its lock.
+#[repr(transparent)]
+pub(crate) struct Folio(Opaque<bindings::folio>);
+
+impl Folio {
+    /// # Safety
+    ///
+    /// `page` is valid and its folio stays for `'a`.
+    pub(crate) unsafe fn of_page<'a>(page: *mut bindings::page) -> &'a Self {
+        // SAFETY: The page is valid; `Folio` is transparent.
+        unsafe { &*bindings::pinlease_page_folio(page).cast() }
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut bindings::folio {
+        self.0.get()
+    }
+
+    /// The file mapping that it belongs to; `None` for anonymous memory, or after a truncate.
+    ///
+    /// The mapping stays as long as the folio is locked, under writeback, or the file is open.
+    pub(crate) fn mapping(&self) -> Option<&Mapping> {
+        // SAFETY: The folio is valid; a non-null mapping stays as said above.
+        unsafe {
+            bindings::pinlease_folio_file_mapping(self.as_ptr())
+                .cast::<Mapping>()
+                .as_ref()
+        }
+    }
+
+    /// Page index in the file.
+    pub(crate) fn index(&self) -> u64 {
+        // SAFETY: The folio is valid. Its index does not change while it is in a mapping.
+        unsafe {
+            (*self.as_ptr())
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .__bindgen_anon_2
+                .index as u64
+        }
+    }
+
+    /// Pages in it.
+    pub(crate) fn pages(&self) -> u64 {
+        // SAFETY: The folio is valid.
+        unsafe { bindings::pinlease_folio_nr_pages(self.as_ptr()) as u64 }
+    }
+
+    /// Whether somebody pins it: never wrong with "no", may be wrong with "yes"
+    /// (`folio_maybe_dma_pinned`).
+    pub(crate) fn maybe_pinned(&self) -> bool {
+        // SAFETY: The folio is valid.
+        unsafe { bindings::pinlease_folio_maybe_dma_pinned(self.as_ptr()) }
+    }
+
+    pub(crate) fn is_under_writeback(&self) -> bool {
+        // SAFETY: The folio is valid.
+        unsafe { bindings::pinlease_folio_test_writeback(self.as_ptr()) }
+    }
+}

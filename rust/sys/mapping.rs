@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `struct address_space`: the page cache of one inode.
+//!
+//! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
+
+use crate::{bindings, policy::range::PageRange};
+use kernel::{prelude::*, types::Opaque};
+
+/// A `struct address_space`.
+#[repr(transparent)]
+pub(crate) struct Mapping(Opaque<bindings::address_space>);
+
+impl Mapping {
+    pub(crate) fn as_ptr(&self) -> *mut bindings::address_space {
+        self.0.get()
+    }
+
+    /// What names the mapping while its inode lives.
+    pub(crate) fn key(&self) -> usize {
+        self.as_ptr() as usize
+    }
+
+    /// Whether writers wait for writeback before they change a page.
+    pub(crate) fn has_stable_writes(&self) -> bool {
+        // SAFETY: The mapping is valid.
+        unsafe { bindings::pinlease_mapping_stable_writes(self.as_ptr()) }
+    }
+
+    pub(crate) fn set_stable_writes(&self, stable: bool) {
+        if stable {
+            // SAFETY: The mapping is valid; the flag is an atomic bit.
+            unsafe { bindings::pinlease_mapping_set_stable_writes(self.as_ptr()) };
+        } else {
+            // SAFETY: As above.
+            unsafe { bindings::pinlease_mapping_clear_stable_writes(self.as_ptr()) };
+        }
+    }
+
+    /// Makes the next fsync of every open file report `error` (errseq).
+    pub(crate) fn set_error(&self, error: Error) {
+        // SAFETY: The mapping is valid.
+        unsafe { bindings::pinlease_mapping_set_error(self.as_ptr(), error.to_errno()) };
+    }
+
+    /// Waits for writeback in flight, leaving its errors to fsync. May sleep.
+    pub(crate) fn wait_for_writeback(&self, range: PageRange) {
+        let (first, last) = range.bytes();
+        // SAFETY: The mapping is valid.
+        unsafe {
+            bindings::filemap_fdatawait_range_keep_errors(self.as_ptr(), first as i64, last as i64)
+        };
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Superblocks: what filesystem it is, and freezing.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use super::module::ModuleRef;
+use crate::bindings;
+use kernel::{prelude::*, types::Opaque};
+
+/// A `struct super_block`, kept by an open file or by whoever lent the reference.
+#[repr(transparent)]
+pub(crate) struct SuperBlock(Opaque<bindings::super_block>);
+
+impl SuperBlock {
+    pub(crate) fn as_ptr(&self) -> *mut bindings::super_block {
+        self.0.get()
+    }
+
+    fn filesystem_type(&self) -> &bindings::file_system_type {
+        // SAFETY: A superblock's type is set once, and registered as long as it is mounted.
+        unsafe { &*(*self.as_ptr()).s_type }
+    }
+
+    /// "ext4", "xfs", ...
+    pub(crate) fn filesystem_name(&self) -> &CStr {
+        // SAFETY: A registered filesystem has a name.
+        unsafe { CStr::from_char_ptr(self.filesystem_type().name) }
+    }
+
+    /// Keeps the filesystem's code loaded.
+    pub(crate) fn filesystem_module(&self) -> Result<ModuleRef> {
+        // SAFETY: The owner of a mounted filesystem's type is loaded.
+        unsafe { ModuleRef::get(self.filesystem_type().owner) }
+    }
+
+    /// Whether it is frozen or on the way; exact only with `s_umount` held.
+    pub(crate) fn is_freezing(&self) -> bool {
+        // SAFETY: The superblock is valid; the field is read once.
+        let level = unsafe { core::ptr::addr_of!((*self.as_ptr()).s_writers.frozen).read_volatile() };
+        i64::from(level) != i64::from(bindings::SB_UNFROZEN)
+    }
+
+    /// Keeps a freeze from beginning; `None` when it is frozen or on the way. Never waits.
+    pub(crate) fn try_start_write(&self) -> Option<WriteGuard<'_>> {
+        // SAFETY: The superblock is valid.
+        unsafe { bindings::pinlease_sb_start_write_trylock(self.as_ptr()) }
+            .then_some(WriteGuard(self))
+    }
+
+    /// Whether its device carries protection information (T10-PI).
+    pub(crate) fn has_integrity(&self) -> bool {
+        // SAFETY: The superblock is valid.
+        unsafe { bindings::pinlease_sb_has_integrity(self.as_ptr()) }
+    }
+
+    /// Whether `/proc/mounts` shows `option` for it.
+    pub(crate) fn shows_option(&self, option: &[u8]) -> Result<bool> {
+        let mut buffer = KVec::<u8>::from_elem(0, 4096, GFP_KERNEL)?;
+        let mut seq = bindings::seq_file {
+            buf: buffer.as_mut_ptr().cast(),
+            size: buffer.len(),
+            ..pin_init::zeroed()
+        };
+        // SAFETY: The superblock is valid, and its operations and root live as long.
+        let (operations, root) =
+            unsafe { ((*self.as_ptr()).s_op, (*self.as_ptr()).s_root) };
+        // SAFETY: As above.
+        if let Some(show_options) = unsafe { (*operations).show_options } {
+            // SAFETY: show_options only adds to the seq_file's buffer.
+            match unsafe { show_options(&mut seq, root) } {
+                0 => (),
+                error => return Err(Error::from_errno(error)),
+            }
+        }
+        let shown = &buffer[..seq.count.min(buffer.len())];
+        Ok(shown.split(|&c| c == b',').any(|shown| shown.starts_with(option)))
+    }
+}
+
+/// As between `sb_start_write()` and `sb_end_write()`.
+pub(crate) struct WriteGuard<'a>(&'a SuperBlock);
+
+impl Drop for WriteGuard<'_> {
+    fn drop(&mut self) {
+        // SAFETY: The guard exists only after `sb_start_write_trylock` succeeded in this task.
+        unsafe { bindings::pinlease_sb_end_write(self.0.as_ptr()) };
+    }
+}

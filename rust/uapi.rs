@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The structures of `include/uapi/linux/pinlease.h` and how they are copied.
+//!
+//! They are extensible as those of clone3(2): the caller's size comes first, what he has more
+//! than we know must be zero, what he has less reads as zero.
+
+use crate::{
+    bindings,
+    policy::structure_size::{layout, SizeError},
+};
+use kernel::{
+    prelude::*,
+    transmute::{AsBytes, FromBytes},
+    uaccess::{UserPtr, UserSlice},
+};
+
+/// A structure whose first member is its size.
+pub(crate) trait Structure: FromBytes + AsBytes + Copy {
+    /// Bytes in its first version.
+    const FIRST_VERSION: usize;
+
+    /// An all-zero one.
+    const ZERO: Self;
+}
+
+macro_rules! structures {
+    ($($name:ident: $size:literal),* $(,)?) => {$(
+        // SAFETY: Every bit pattern is valid: the structure has integers only.
+        unsafe impl FromBytes for bindings::$name {}
+        // SAFETY: The structure has no padding; the assertion below keeps its size.
+        unsafe impl AsBytes for bindings::$name {}
+
+        impl Structure for bindings::$name {
+            const FIRST_VERSION: usize = $size;
+            const ZERO: Self = pin_init::zeroed();
+        }
+
+        const _: () = assert!(size_of::<bindings::$name>() == $size);
+    )*};
+}
+
+structures! {
+    pinlease_acquire: 40,
+    pinlease_pin: 40,
+    pinlease_unpin: 16,
+    pinlease_mark: 24,
+    pinlease_query: 72,
+}
+
+/// Reads the caller's structure. May sleep.
+///
+/// Errors: `EFAULT`, `EINVAL` smaller than the first version, `E2BIG` larger than ours and the
+/// rest is not zero.
+pub(crate) fn read<T: Structure>(argument: usize) -> Result<T> {
+    let pointer = UserPtr::from_addr(argument);
+    let given = UserSlice::new(pointer, size_of::<u32>()).reader().read::<u32>()? as usize;
+    let layout = layout(given, T::FIRST_VERSION, size_of::<T>()).map_err(|error| match error {
+        SizeError::TooSmall => EINVAL,
+        SizeError::TooLarge => E2BIG,
+    })?;
+    let mut bytes = KVec::from_elem(0u8, layout.copied + layout.must_be_zero, GFP_KERNEL)?;
+    UserSlice::new(pointer, bytes.len()).reader().read_slice(&mut bytes)?;
+    if bytes[layout.copied..].iter().any(|&byte| byte != 0) {
+        return Err(E2BIG);
+    }
+    let mut whole = KVec::from_elem(0u8, size_of::<T>(), GFP_KERNEL)?;
+    whole[..layout.copied].copy_from_slice(&bytes[..layout.copied]);
+    T::from_bytes_copy(&whole).ok_or(EINVAL)
+}
+
+/// Writes as much of `value` as the caller has room for, `given` being the size that he said. May
+/// sleep. Errors: `EFAULT`.
+pub(crate) fn write<T: Structure>(argument: usize, given: u32, value: &T) -> Result {
+    let length = (given as usize).min(size_of::<T>());
+    UserSlice::new(UserPtr::from_addr(argument), length)
+        .writer()
+        .write_slice(&value.as_bytes()[..length])
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The engine: a kernel thread that writes all pages again and again.
+
+use crate::{bindings, memory::Pages};
+use core::sync::atomic::{AtomicU64, Ordering};
+use kernel::{error::from_err_ptr, prelude::*, sync::Arc, time::delay::fsleep, time::Delta};
+
+/// What the thread does, and how far it is.
+pub(crate) struct Job {
+    pages: Arc<Pages>,
+    first_generation: u64,
+    pause_us: u64,
+    passes: AtomicU64,
+}
+
+/// Largest generation: it has 32 bits of a word.
+pub(crate) const LAST_GENERATION: u64 = u32::MAX as u64;
+
+impl Job {
+    /// Complete passes.
+    pub(crate) fn passes(&self) -> u64 {
+        self.passes.load(Ordering::Acquire)
+    }
+
+    /// Generation of the last complete pass, if there is one.
+    pub(crate) fn completed(&self) -> Option<u64> {
+        let passes = self.passes();
+        (passes != 0).then(|| self.generation(passes - 1))
+    }
+
+    fn generation(&self, pass: u64) -> u64 {
+        (self.first_generation + pass).min(LAST_GENERATION)
+    }
+
+    fn run(&self) {
+        while !should_stop() {
+            let pass = self.passes();
+            for page in 0..self.pages.len() {
+                self.pages.write(page, self.generation(pass));
+                // SAFETY: A kernel thread that holds nothing.
+                unsafe { bindings::__cond_resched() };
+                if should_stop() {
+                    return;
+                }
+            }
+            self.passes.store(pass + 1, Ordering::Release);
+            if self.pause_us != 0 {
+                fsleep(Delta::from_micros(self.pause_us as i64));
+            }
+        }
+    }
+}
+
+fn should_stop() -> bool {
+    // SAFETY: Only called by our thread.
+    unsafe { bindings::kthread_should_stop() }
+}
+
+/// A running engine. Dropping stops it, and waits for that.
+pub(crate) struct Thread {
+    task: *mut bindings::task_struct,
+    pub(crate) job: Arc<Job>,
+}
+
+// SAFETY: A kernel thread may be stopped by any task.
+unsafe impl Send for Thread {}
+
+impl Thread {
+    /// Starts writing. Errors: `ENOMEM`, `EINTR`.
+    pub(crate) fn start(pages: Arc<Pages>, first_generation: u64, pause_us: u64) -> Result<Self> {
+        let job = Arc::new(
+            Job {
+                pages,
+                first_generation,
+                pause_us,
+                passes: AtomicU64::new(0),
+            },
+            GFP_KERNEL,
+        )?;
+        let own = KBox::into_raw(KBox::new(job.clone(), GFP_KERNEL)?);
+        // SAFETY: `run` gets the box that it expects; the format has no arguments.
+        let task = from_err_ptr(unsafe {
+            bindings::kthread_create_on_node(
+                Some(run),
+                own.cast(),
+                bindings::NUMA_NO_NODE,
+                c"dmasim".as_char_ptr(),
+            )
+        })
+        .inspect_err(|_| {
+            // SAFETY: No thread took it.
+            drop(unsafe { KBox::from_raw(own) });
+        })?;
+        // SAFETY: The thread was just made. `kthread_stop` needs a reference when it has ended.
+        unsafe {
+            bindings::get_task_struct(task);
+            bindings::wake_up_process(task);
+        }
+        Ok(Self { task, job })
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // SAFETY: We hold a reference to the thread, which ends only when told to.
+        unsafe {
+            bindings::kthread_stop(self.task);
+            bindings::put_task_struct(self.task);
+        }
+    }
+}
+
+/// # Safety
+///
+/// `own` is a `KBox<Arc<Job>>`.
+unsafe extern "C" fn run(own: *mut c_void) -> c_int {
+    // SAFETY: As the caller promises. A thread that was stopped before it ran does not come here,
+    // but `start` wakes it first, and a woken thread always runs.
+    let job = unsafe { KBox::<Arc<Job>>::from_raw(own.cast()) };
+    job.run();
+    while !should_stop() {
+        fsleep(Delta::from_millis(1));
+    }
+    0
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One boot of a machine: starts QEMU, relays the guest's frames, and says how it ended.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use crate::qemu::Machine;
+use crate::wire::{Frame, CONSOLE_END};
+
+/// How often to look whether QEMU is still there.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How long the last lines of the console may take.
+const CONSOLE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a boot ended.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// From QEMU's start to the command's.
+    pub boot: Option<Duration>,
+    /// The command's status.
+    pub status: Option<u8>,
+    /// Whether the guest got to the end of its shutdown.
+    pub done: bool,
+    /// Whether the time was over.
+    pub timed_out: bool,
+    /// All of the kernel's console.
+    pub console: String,
+    /// What QEMU itself complained about.
+    pub qemu: String,
+}
+
+/// Boots the machine and waits for its end, with files in `directory`.
+///
+/// # Errors
+///
+/// When QEMU cannot be started or our own output cannot be written.
+pub fn boot(
+    machine: &Machine<'_>,
+    directory: &Path,
+    deadline: Option<Instant>,
+    output: &mut dyn Output,
+) -> Result<Outcome> {
+    let console = directory.join("console");
+    let socket = directory.join("wire");
+    let complaints = directory.join("qemu");
+    let _ = fs::remove_file(&socket);
+    let listener = UnixListener::bind(&socket)
+        .with_context(|| format!("listening at {}", socket.display()))?;
+    let start = Instant::now();
+    let mut qemu = machine
+        .command(&console, &socket)
+        .stdin(if machine.terminal {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
+        .stdout(if machine.terminal {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
+        .stderr(File::create(&complaints)?)
+        .spawn()
+        .context("starting QEMU")?;
+    let frames = receive(listener);
+
+    let mut outcome = Outcome::default();
+    let result = relay(&frames, &mut qemu, start, deadline, &mut outcome, output);
+    if outcome.done {
+        await_console(&console);
+    }
+    // It has nothing left to write: the guest unmounted its disks, or is beyond help.
+    qemu.kill()?;
+    qemu.wait()?;
+    outcome.console = String::from_utf8_lossy(&fs::read(&console).unwrap_or_default()).into_owned();
+    outcome.qemu = fs::read_to_string(&complaints).unwrap_or_default();
+    result.map(|()| outcome)
+}
+
+/// Where the command's output goes.
+pub trait Output {
+    /// Takes bytes of the standard output.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    fn stdout(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Takes bytes of the standard error.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    fn stderr(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+/// Our own standard output and error.
+#[derive(Debug)]
+pub struct Standard;
+
+impl Output for Standard {
+    fn stdout(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
+    fn stderr(&mut self, bytes: &[u8]) -> io::Result<()> {
+        io::stderr().write_all(bytes)
+    }
+}
+
+/// Reads frames until the guest is gone. The thread may wait for a QEMU that never connects; it ends with the process.
+fn receive(listener: UnixListener) -> Receiver<Frame> {
+    let (sender, receiver) = mpsc::sync_channel(64);
+    thread::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        while let Some(frame) = Frame::read_from(&mut stream)? {
+            if sender.send(frame).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    receiver
+}
+
+fn relay(
+    frames: &Receiver<Frame>,
+    qemu: &mut Child,
+    start: Instant,
+    deadline: Option<Instant>,
+    outcome: &mut Outcome,
+    output: &mut dyn Output,
+) -> Result<()> {
+    let mut gone = false;
+    loop {
+        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            outcome.timed_out = true;
+            return Ok(());
+        }
+        match frames.recv_timeout(TICK) {
+            Ok(Frame::Started) => outcome.boot = Some(start.elapsed()),
+            Ok(Frame::Stdout(bytes)) => output.stdout(&bytes)?,
+            Ok(Frame::Stderr(bytes)) => output.stderr(&bytes)?,
+            Ok(Frame::Note(text)) => eprintln!("vm: guest: {text}"),
+            Ok(Frame::Exited(status)) => outcome.status = Some(status),
+            Ok(Frame::Done) => {
+                outcome.done = true;
+                return Ok(());
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            // One more turn after QEMU's end, for what is still in the socket.
+            Err(RecvTimeoutError::Timeout) if gone => return Ok(()),
+            Err(RecvTimeoutError::Timeout) => gone = qemu.try_wait()?.is_some(),
+        }
+    }
+}
+
+/// The kernel writes its log from threads of its own; the guest's last word there says that all is out.
+fn await_console(console: &Path) {
+    let patience = Instant::now() + CONSOLE_PATIENCE;
+    while Instant::now() < patience {
+        if fs::read(console)
+            .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(CONSOLE_END))
+        {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}

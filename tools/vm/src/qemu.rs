@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! QEMU's command line.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::disk::Disk;
+use crate::kernel::Kernel;
+use crate::plan::{MODULES_TAG, ROOT_TAG};
+use crate::wire;
+
+/// What executes the guest's instructions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accelerator {
+    /// The processor itself.
+    Kvm,
+    /// QEMU's translator, one thread per guest processor.
+    Tcg,
+    /// QEMU's translator, counting instructions.
+    Icount,
+}
+
+impl Accelerator {
+    /// For people and for the summary.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kvm => "kvm",
+            Self::Tcg => "tcg",
+            Self::Icount => "icount",
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
+            Self::Tcg => &["-accel", "tcg,thread=multi,tb-size=512", "-cpu", TCG_CPU],
+            Self::Icount => &[
+                "-accel",
+                "tcg,thread=single,tb-size=512",
+                "-cpu",
+                TCG_CPU,
+                "-icount",
+                "shift=0,sleep=off",
+            ],
+        }
+    }
+}
+
+/// All that the translator can do, less what only makes it slow: five page table levels.
+const TCG_CPU: &str = "max,la57=off";
+
+/// A machine that is not running yet.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    /// The file that it boots.
+    pub image: PathBuf,
+    /// The kernel in that file.
+    pub kernel: &'a Kernel,
+    /// The initramfs.
+    pub initramfs: PathBuf,
+    /// Its disks.
+    pub disks: &'a [Disk],
+    /// What executes it.
+    pub accelerator: Accelerator,
+    /// Its memory, as QEMU reads it.
+    pub memory: &'a str,
+    /// Its processors.
+    pub cpus: u32,
+    /// Further kernel parameters.
+    pub append: &'a [String],
+    /// Further arguments.
+    pub arguments: &'a [String],
+    /// Whether the guest gets our terminal.
+    pub terminal: bool,
+}
+
+impl Machine<'_> {
+    /// The command that runs the machine: its console goes to the file `console`, its frames to the listening socket
+    /// `wire`.
+    #[must_use]
+    pub fn command(&self, console: &Path, wire: &Path) -> Command {
+        // QEMU must not outlive us, however we end.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+        command.args([
+            "-nodefaults",
+            "-no-user-config",
+            "-display",
+            "none",
+            "-monitor",
+            "none",
+            "-no-reboot",
+        ]);
+        command.args(["-machine", "q35,vmport=off,i8042=off,hpet=off"]);
+        command.args(self.accelerator.arguments());
+        let cpus = if self.accelerator == Accelerator::Icount {
+            1
+        } else {
+            self.cpus
+        };
+        command.args(["-m", self.memory, "-smp", &cpus.to_string()]);
+        command
+            .arg("-kernel")
+            .arg(&self.image)
+            .arg("-initrd")
+            .arg(&self.initramfs);
+        command.args(["-append", &self.parameters()]);
+        command
+            .arg("-chardev")
+            .arg(format!("file,id=console,path={}", escaped(console)));
+        command.args(["-serial", "chardev:console"]);
+        command.args(["-device", "virtio-serial-pci"]);
+        command
+            .arg("-chardev")
+            .arg(format!("socket,id=wire,path={}", escaped(wire)));
+        command.args([
+            "-device",
+            &format!("virtserialport,chardev=wire,name={}", wire::PORT),
+        ]);
+        if self.terminal {
+            command.args([
+                "-chardev",
+                "stdio,id=terminal,signal=off",
+                "-device",
+                "virtconsole,chardev=terminal",
+            ]);
+        }
+        share(&mut command, ROOT_TAG, Path::new("/"));
+        if let (true, Some(modules)) = (self.kernel.needs_module_share(), &self.kernel.modules) {
+            share(&mut command, MODULES_TAG, modules);
+        }
+        for (index, disk) in self.disks.iter().enumerate() {
+            // The image is judged after QEMU has ended, not after the host has: no need to flush it to a real disk.
+            command.arg("-drive").arg(format!(
+                "if=none,id=disk{index},file={},format=raw,cache=unsafe,discard=unmap",
+                escaped(&disk.image)
+            ));
+            command.args([
+                "-device",
+                &format!(
+                    "virtio-blk-pci,drive=disk{index},serial={}",
+                    disk.mount.name
+                ),
+            ]);
+        }
+        command.args(self.arguments);
+        command
+    }
+
+    fn parameters(&self) -> String {
+        // Warnings and what is worse, until the guest program asks for all.
+        let mut parameters =
+            String::from("console=ttyS0 loglevel=5 panic=-1 no_timer_check tsc=reliable");
+        for parameter in self.append {
+            parameters.push(' ');
+            parameters.push_str(parameter);
+        }
+        parameters
+    }
+}
+
+fn share(command: &mut Command, tag: &str, path: &Path) {
+    command.arg("-virtfs").arg(format!(
+        "local,path={},mount_tag={tag},security_model=none,readonly=on,multidevs=remap",
+        escaped(path)
+    ));
+}
+
+/// In QEMU's option lists a comma is written twice.
+fn escaped(path: &Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_paths_do_not_end_them() {
+        assert_eq!(escaped(Path::new("/a,b/c")), "/a,,b/c");
+    }
+}
