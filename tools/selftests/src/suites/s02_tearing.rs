@@ -50,7 +50,11 @@ pub fn measure(context: &Context, fill: Fill) -> Result<Census> {
         RigOptions::new(context.side, context.pages, fill).build(&scratch.dir().join("s02"))?;
     let mut census = fsyncs(&rig, context.side, context.rounds)?;
     // Held until here, so that the file is still there to be judged.
-    census.torn = census.torn.max(judge(&scratch)?);
+    let errors = judge(&scratch)?;
+    if census.torn == 0 {
+        // In the filesystem's own blocks, or found only now.
+        census.torn = errors;
+    }
     drop(rig.release()?);
     Ok(census)
 }

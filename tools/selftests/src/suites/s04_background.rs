@@ -7,6 +7,7 @@
 use std::{thread, time::Duration};
 
 use anyhow::{ensure, Result};
+use pinlease::{Lease, Query};
 
 use crate::{
     harness::{Context, Side, Test, TestResult},
@@ -34,6 +35,8 @@ pub struct Measured {
     pub census: Census,
     /// Bytes written to the disk between DMA B and the unpin.
     pub written: u64,
+    /// What the lease tells before the unpin.
+    pub query: Option<Query>,
 }
 
 /// Runs the scenario and reads the disk.
@@ -52,17 +55,28 @@ pub fn measure(context: &Context, fill: Fill) -> Result<Measured> {
     rig.engine.write_all(2)?;
     thread::sleep(FLUSHED);
     let written = counter.bytes()?;
+    let query = rig.lease().ok().map(Lease::query).transpose()?;
 
     let mapped = rig.release()?;
     drop_caches()?;
     let census =
         DirectReader::open(mapped.path())?.census(mapped.pages(), Requirement::Exactly(2))?;
-    Ok(Measured { census, written })
+    Ok(Measured {
+        census,
+        written,
+        query,
+    })
 }
 
 fn check(context: &Context, fill: Fill) -> TestResult {
-    let Measured { census, written } = measure(context, fill)?;
+    let measured = measure(context, fill)?;
+    let Measured {
+        census, written, ..
+    } = measured;
     println!("{census}; {written} bytes written before the unpin");
+    if let Some(query) = measured.query {
+        println!("{} re-armed, {} snapshots", query.rearmed, query.snapshots);
+    }
     match context.side {
         Side::Pinlease => {
             // The unpin writes too; the flusher must have done it before.

@@ -146,13 +146,17 @@ fn rmmod(context: &Context) -> TestResult {
         one_of(&format!("rmmod {name} under a lease"), result, &busy)?;
     }
     // A lease alone, without a driver, must hold the module as well.
-    let Rig { engine, hold, .. } = rig;
+    let Rig {
+        engine,
+        hold,
+        mapped,
+    } = rig;
     drop(engine);
     let result = soon("dmasim", || modules::unload("dmasim"))?;
     result.context("rmmod dmasim when no engine is left")?;
     let result = soon("pinlease", || modules::unload("pinlease"))?;
     one_of("rmmod pinlease under a lease alone", result, &busy)?;
-    drop(hold);
+    drop((hold, mapped));
     drop(scratch);
     Ok(())
 }

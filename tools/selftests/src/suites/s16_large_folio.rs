@@ -38,6 +38,7 @@ fn setup(context: &Context) -> Result<Rig> {
 /// The device writes, fsync; the disk has that, and everything else as it was.
 fn write_and_check(rig: &Rig, generation: u64, untouched: impl Iterator<Item = u64>) -> TestResult {
     rig.engine.write_all(generation)?;
+    only_pinned_changed(rig)?;
     let counter = WriteCounter::of(rig.mapped.path())?;
     rig.fsync()?;
     println!(
@@ -48,13 +49,30 @@ fn write_and_check(rig: &Rig, generation: u64, untouched: impl Iterator<Item = u
     let mut reader = DirectReader::open(rig.mapped.path())?;
     // The device counts its pages from 0.
     let stamp = reader.stamp(PINNED, 0)?;
+    let memory = Stamp::read(&rig.mapped.load(PINNED), 0);
     ensure!(
         stamp == Stamp::Whole(generation),
-        "the pinned page has {stamp:?}, not generation {generation}"
+        "not generation {generation}: the disk has {stamp:?}, the memory {memory:?}"
     );
     for page in untouched {
         reader.page(page, Requirement::Exactly(0))?.all_kept()?;
     }
+    Ok(())
+}
+
+/// The device wrote into the pinned page, not into another one of its folio.
+fn only_pinned_changed(rig: &Rig) -> TestResult {
+    let changed: Vec<u64> = (0..PAGES)
+        .filter(|&page| {
+            let bytes = rig.mapped.load(page);
+            // A hole, or as it was filled.
+            Stamp::read(&bytes, page) != Stamp::Whole(0) && bytes.iter().any(|&byte| byte != 0)
+        })
+        .collect();
+    ensure!(
+        changed == [PINNED],
+        "the device was to write page {PINNED}, changed are {changed:?}"
+    );
     Ok(())
 }
 

@@ -19,7 +19,13 @@ pub struct Extended<T> {
 // SAFETY: the module takes at most as many bytes as it knows, which are in
 // `known`; `tail` may hold anything.
 unsafe impl<T: Argument> Argument for Extended<T> {
-    const NR: u32 = T::NR;
+    // The number holds the structure's size: a newer header has another one.
+    const NR: u32 = with_argument_size(T::NR, size_of::<Self>() as u32);
+}
+
+/// Command `number` with an argument of `size` bytes: bits 16 to 29.
+pub const fn with_argument_size(number: u32, size: u32) -> u32 {
+    (number & !(0x3fff << 16)) | (size << 16)
 }
 
 /// A structure that begins with its size.
