@@ -7,7 +7,10 @@ use crate::{
     lease::{Lease, Policy},
     lease_file,
     policy::range::{PageRange, RangeError},
-    sys::file::{self, FileExt},
+    sys::{
+        file::{self, FileExt},
+        log,
+    },
     uapi,
 };
 use kernel::{
@@ -84,7 +87,7 @@ fn policy(policy: u32) -> Result<Policy> {
         bindings::PINLEASE_POLICY_KILL
         | bindings::PINLEASE_POLICY_REVOKE
         | bindings::PINLEASE_POLICY_BLOCK => {
-            pr_debug!("no lease: only the policy to refuse can be kept\n");
+            log::refusal(c"only the policy to refuse can be kept");
             Err(EOPNOTSUPP)
         }
         _ => Err(EINVAL),

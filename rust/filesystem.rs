@@ -2,12 +2,12 @@
 
 //! Which files can be leased: those whose filesystem keeps the promises, in the mode it is in.
 //!
-//! Each refusal says its reason in a `pr_debug` line.
+//! Each refusal says its reason at debug level, see [`log::refusal`].
 
 use crate::{
     bindings,
     snapshot,
-    sys::{file::FileExt, super_block::SuperBlock},
+    sys::{file::FileExt, log, super_block::SuperBlock},
 };
 use kernel::{fs::File, prelude::*};
 
@@ -16,56 +16,56 @@ pub(crate) fn check(file: &File) -> Result {
     match refusal(file)? {
         None => Ok(()),
         Some(reason) => {
-            pr_debug!("no lease on this file: {reason}\n");
+            log::refusal(reason);
             Err(EOPNOTSUPP)
         }
     }
 }
 
 /// Why `file` cannot be leased; `None` when it can.
-fn refusal(file: &File) -> Result<Option<&'static str>> {
+fn refusal(file: &File) -> Result<Option<&'static CStr>> {
     let (inode, super_block) = (file.inode(), file.super_block());
     if inode.is_dax() {
-        return Ok(Some("DAX files have no page cache to snapshot"));
+        return Ok(Some(c"DAX files have no page cache to snapshot"));
     }
     if inode.is_swapfile() {
-        return Ok(Some("it is a swap file"));
+        return Ok(Some(c"it is a swap file"));
     }
     match super_block.filesystem_name().to_bytes() {
         b"ext4" => ext4(file, super_block),
         b"xfs" => xfs(super_block),
         b"btrfs" => btrfs(file, super_block),
-        _ => Ok(Some("only ext4, xfs and btrfs were proved to keep the promises")),
+        _ => Ok(Some(c"only ext4, xfs and btrfs were proved to keep the promises")),
     }
 }
 
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted.
-fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static str>> {
+fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
     if file.attribute_flags() & bindings::FS_JOURNAL_DATA_FL != 0
         || super_block.shows_option(b"data=journal")?
     {
-        return Ok(Some("its data is journaled (data=journal or chattr +j)"));
+        return Ok(Some(c"its data is journaled (data=journal or chattr +j)"));
     }
     Ok(None)
 }
 
 /// On a disk with protection information XFS computes that before it submits.
-fn xfs(super_block: &SuperBlock) -> Result<Option<&'static str>> {
+fn xfs(super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
     if super_block.has_integrity() {
-        return Ok(Some("its disk carries protection information (T10-PI)"));
+        return Ok(Some(c"its disk carries protection information (T10-PI)"));
     }
     Ok(None)
 }
 
 /// Compression reads the page where no hook is.
-fn btrfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static str>> {
+fn btrfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
     if file.attribute_flags() & bindings::FS_COMPR_FL != 0
         || super_block.shows_option(b"compress")?
     {
-        return Ok(Some("its data may be compressed"));
+        return Ok(Some(c"its data may be compressed"));
     }
     if snapshot::learn_btrfs_layout().is_err() {
-        return Ok(Some("the kernel has no type information (BTF) of btrfs"));
+        return Ok(Some(c"the kernel has no type information (BTF) of btrfs"));
     }
     Ok(None)
 }

@@ -17,7 +17,7 @@ use crate::{
     leased_file::LeasedFile,
     policy::folio_runs::{self, Run, Step},
     policy::range::{PageRange, PAGE_SIZE},
-    sys::{folio::Folio, memlock::Charge, vma::Vma},
+    sys::{file::FileExt, folio::Folio, memlock::Charge, vma::Vma},
 };
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{error::to_result, global_lock, prelude::*};
@@ -44,7 +44,7 @@ impl Pinned {
     /// first, as for a write fault. May sleep.
     ///
     /// Errors: `EFAULT` no such mapping, `ENXIO` another file or outside of the lease, `ENOMEM`
-    /// RLIMIT_MEMLOCK or memory, what the page faults say, `EINTR`.
+    /// RLIMIT_MEMLOCK or memory, `ENOSPC` and `EIO` the filesystem refuses, `EINTR`.
     pub(crate) fn new(lease: &Lease, address: usize, pages: u64) -> Result<Self> {
         let range = mapped_range(lease, address, pages)?;
         let mut pinned = Self {
@@ -57,7 +57,12 @@ impl Pinned {
         let mut done = 0;
         while done < pages {
             let count = (pages - done).min(CHUNK as u64) as usize;
-            let got = pin_fast(address + (done * PAGE_SIZE) as usize, count, &mut chunk)?;
+            let got = pin_fast(address + (done * PAGE_SIZE) as usize, count, &mut chunk)
+                // The mapping is there, so that it is the filesystem which refused.
+                .map_err(|error| match error {
+                    EFAULT => lease.file().file().fault_error(),
+                    error => error,
+                })?;
             for &page in &chunk[..got] {
                 pinned.push(page)?;
             }

@@ -14,6 +14,7 @@ pub(crate) mod file_lease;
 pub(crate) mod folio;
 pub(crate) mod inode;
 pub(crate) mod kiocb;
+pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod memlock;
 pub(crate) mod mempool;

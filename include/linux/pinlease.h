@@ -49,6 +49,7 @@ pinlease_attach(int lease_fd, u64 pin_id,
  * pinlease_sg_table() - the pages of an attached pin, in file order
  * @attachment: from pinlease_attach()
  *
+ * One entry for each folio; the offset of an entry may be larger than a page.
  * The table belongs to the attachment; it is valid until ops->revoke() returns
  * or pinlease_detach() is called, and is not DMA-mapped.  After the device
  * wrote there is nothing to dirty: pinlease does that.

@@ -18,6 +18,7 @@
 #include <linux/rmap.h>
 #include <linux/scatterlist.h>
 #include <linux/seq_file.h>
+#include <linux/statfs.h>
 #include <linux/writeback.h>
 #include <uapi/linux/pinlease.h>
 #include <linux/pinlease.h>

@@ -52,6 +52,9 @@ loff_t pinlease_i_size_read(const struct inode *inode);
 const struct cred *pinlease_override_creds(const struct cred *cred);
 void pinlease_revert_creds(const struct cred *cred);
 
+/* log.c */
+void pinlease_log_refusal(const char *reason);
+
 /* block.c */
 void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp);
 bool pinlease_bio_may_be_writeback(struct bio *bio);

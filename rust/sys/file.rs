@@ -48,6 +48,22 @@ pub(crate) trait FileExt {
         to_result(unsafe { bindings::pinlease_may_lease(self.raw()) })
     }
 
+    /// What a failed page fault of this file means: `ENOSPC` when its filesystem is full, else
+    /// `EIO`; a fault only says that it failed. May sleep.
+    fn fault_error(&self) -> Error {
+        let mut statistics = bindings::kstatfs::default();
+        // SAFETY: The path of an open file is valid.
+        let error = unsafe {
+            let path = core::ptr::addr_of!((*self.raw()).__bindgen_anon_1.f_path);
+            bindings::vfs_statfs(path, &mut statistics)
+        };
+        if error == 0 && statistics.f_bavail == 0 {
+            ENOSPC
+        } else {
+            EIO
+        }
+    }
+
     /// `FS_IOC_GETFLAGS` of the inode; 0 where the filesystem has none. May sleep.
     fn attribute_flags(&self) -> u32 {
         let mut attributes = bindings::file_kattr::default();

@@ -91,8 +91,7 @@ impl PrivateVma {
     ///
     /// C: `do_page_mkwrite()` and `fault_dirty_shared_page()` in `mm/memory.c`.
     ///
-    /// Errors: `ENOENT` when the folio left the file, `ENOMEM`, `EIO` for what the filesystem
-    /// said (it does not tell ENOSPC and EDQUOT from EIO).
+    /// Errors: `ENOENT` when the folio left the file, `ENOMEM`, and [`FileExt::fault_error`].
     pub(crate) fn make_writable(&self, folio: &Folio) -> Result {
         const RETRIES: usize = 1000;
         let mapping = self.file.mapping().key();
@@ -117,7 +116,7 @@ impl PrivateVma {
                     // SAFETY: We may sleep.
                     unsafe { bindings::__cond_resched() };
                 }
-                _ => return Err(EIO),
+                _ => return Err(self.file.fault_error()),
             }
         }
         Err(EIO)

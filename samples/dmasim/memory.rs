@@ -85,13 +85,14 @@ impl Attachment {
         while !entry.is_null() {
             // As sg_page(), a static inline: the two lowest bits are marks of the chain.
             // SAFETY: An entry of the table.
-            let (first, bytes) = unsafe {
+            let (base, offset, length) = unsafe {
                 let link = (*entry).page_link & !3;
-                (link as *mut bindings::page, (*entry).length)
+                (link as *mut bindings::page, (*entry).offset, (*entry).length)
             };
-            for index in 0..bytes as usize / kernel::page::PAGE_SIZE {
+            let first = offset as usize / kernel::page::PAGE_SIZE;
+            for index in first..first + length as usize / kernel::page::PAGE_SIZE {
                 // SAFETY: The pages of an entry are consecutive.
-                pages.push(unsafe { first.add(index) }, GFP_KERNEL)?;
+                pages.push(unsafe { base.add(index) }, GFP_KERNEL)?;
             }
             // SAFETY: As above.
             entry = unsafe { bindings::sg_next(entry) };

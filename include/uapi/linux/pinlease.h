@@ -6,8 +6,8 @@
  * file descriptor of its own, and all other commands are made on that.
  * Closing the last copy of it unpins everything and ends the lease.
  *
- * Every structure begins with its size, as in clone3(2) and openat2(2):
- * a caller built against a newer header works as long as the fields that
+ * Every structure begins with its size, as in clone3(2) and openat2(2), and
+ * that is what counts, not the size in the command's number: a caller built against a newer header works as long as the fields that
  * the module does not know are zero (otherwise E2BIG), and fields that an
  * older caller does not have read as zero.
  *
@@ -86,7 +86,8 @@ struct pinlease_acquire {
  *   ENXIO   the mapping is of another file, or reaches outside of the lease
  *   ENOMEM  RLIMIT_MEMLOCK would be exceeded, or no memory
  *   EDQUOT  the lease has as many pins as it may have
- *   EIO, ENOSPC, EDQUOT  the filesystem could not make a page writable
+ *   ENOSPC, EIO  the filesystem could not make a page writable (a page fault
+ *           does not tell an exceeded quota from other errors: EIO)
  *   EINTR   a signal arrived
  */
 struct pinlease_pin {
@@ -115,7 +116,7 @@ struct pinlease_pin {
  *   ENOENT  no such pin
  *   EBUSY   a driver is using the pin, or the filesystem is frozen; the pin
  *           stays
- *   ENOSPC, EDQUOT, EIO  the pages are unpinned, but could not be made dirty;
+ *   ENOSPC, EIO  the pages are unpinned, but could not be made dirty;
  *           fsync(2) reports it too
  */
 struct pinlease_unpin {
@@ -136,7 +137,7 @@ struct pinlease_unpin {
  *   EINVAL  the range is empty or overflows
  *   ENXIO   the range reaches outside of the lease
  *   EBUSY   the filesystem is frozen
- *   ENOSPC, EDQUOT, EIO  the filesystem refuses the write
+ *   ENOSPC, EIO  the filesystem refuses the write
  */
 struct pinlease_mark {
 	__u32 size;

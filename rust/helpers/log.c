@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/printk.h>
+#include "helpers.h"
+
+/* Here because pr_debug!() of the kernel crate knows no dynamic debug. */
+void pinlease_log_refusal(const char *reason)
+{
+	pr_debug("no lease: %s\n", reason);
+}
