@@ -56,6 +56,23 @@ impl Btf {
     }
 }
 
+impl Btf {
+    /// Bytes in the structure `id`; 0 for anything else.
+    fn size_of(&self, id: u32) -> usize {
+        const KIND_SHIFT: u32 = 24;
+        const KIND_MASK: u32 = 0x1f;
+        // SAFETY: We hold a reference to the type information.
+        let Some(structure) = (unsafe { bindings::btf_type_by_id(self.0, id).as_ref() }) else {
+            return 0;
+        };
+        if structure.info >> KIND_SHIFT & KIND_MASK != bindings::BTF_KIND_STRUCT {
+            return 0;
+        }
+        // SAFETY: A structure has a size here.
+        unsafe { structure.__bindgen_anon_1.size as usize }
+    }
+}
+
 impl Drop for Btf {
     fn drop(&mut self) {
         // bpf_find_btf_id() is exported, what gives its reference back is not.
@@ -80,26 +97,23 @@ pub(crate) struct BtrfsBioLayout {
 impl BtrfsBioLayout {
     /// Of the btrfs that is loaded. Errors: `ENOENT` without BTF or with another structure.
     ///
-    /// Members are told by their types: `end_io` is the only `btrfs_bio_end_io_t`, `private` the
-    /// pointer after it, `bio` the only `struct bio`.
+    /// `end_io` is the only `btrfs_bio_end_io_t`, `private` the pointer after it, and `bio` comes
+    /// last, as the bio set that allocates both demands. (Types of the module may be twins of the
+    /// kernel's, so that `bio` is told by its size and not by its type.)
     pub(crate) fn of_running_kernel() -> Result<Self> {
         let (btf, id) = Btf::find(c"btrfs_bio", bindings::BTF_KIND_STRUCT)?;
-        let (_, bio) = Btf::find(c"bio", bindings::BTF_KIND_STRUCT)?;
         let (_, end_io) = Btf::find(c"btrfs_bio_end_io_t", bindings::BTF_KIND_TYPEDEF)?;
         let members = btf.members(id)?;
-        let offset_of = |wanted| {
-            members
-                .iter()
-                .position(|&(_, id)| id == wanted)
-                .map(|index| (index, members[index].0 as usize / 8))
-                .ok_or(ENOENT)
-        };
-        let (end_io_index, end_io) = offset_of(end_io)?;
-        let (_, bio) = offset_of(bio)?;
-        let private = members.get(end_io_index + 1).ok_or(ENOENT)?.0 as usize / 8;
-        if private != end_io + size_of::<usize>() || bio < private + size_of::<usize>() {
+        let end_io = members.iter().position(|&(_, id)| id == end_io).ok_or(ENOENT)?;
+        let private = members.get(end_io + 1).ok_or(ENOENT)?;
+        let bio = members.last().ok_or(ENOENT)?;
+        let bytes = |&(bits, _): &(u32, u32)| bits as usize / 8;
+        let (end_io, private) = (bytes(&members[end_io]), bytes(private));
+        if private != end_io + size_of::<usize>() || btf.size_of(bio.1) != size_of::<bindings::bio>()
+        {
             return Err(ENOENT);
         }
+        let bio = bytes(bio);
         Ok(Self {
             end_io,
             private,
