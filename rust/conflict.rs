@@ -9,13 +9,13 @@
 use crate::{policy::range::PageRange, registry, sys::mapping::Mapping};
 use kernel::prelude::*;
 
-/// Errors: `ETXTBSY` when a lease has a page of `range`.
+/// Errors: `ETXTBSY` when a lease has a page of `range`, or a folio with a pinned page has one.
 pub(crate) fn check(mapping: &Mapping, range: Option<PageRange>) -> Result {
     let Some(range) = range else {
         return Ok(());
     };
     match registry::find(mapping.key()) {
-        Some(leased) if leased.is_leased(&range) => Err(ETXTBSY),
+        Some(leased) if leased.protects(&range) => Err(ETXTBSY),
         _ => Ok(()),
     }
 }

@@ -114,6 +114,23 @@ impl Pinned {
         self.range
     }
 
+    /// All pages of the folios that have a pinned page: truncating any of them may throw the whole
+    /// folio out of the file (`truncate_inode_partial_folio()` drops a clean folio that it cannot
+    /// split, and a pinned one cannot be split).
+    pub(crate) fn footprint(&self) -> PageRange {
+        let first = self.folios().next().map(|(_, folio)| folio.index());
+        let end = self
+            .folios()
+            .last()
+            .map(|(_, folio)| folio.index() + folio.pages());
+        match (first, end) {
+            (Some(first), Some(end)) => {
+                PageRange::new(first, end - first).unwrap_or(self.range)
+            }
+            _ => self.range,
+        }
+    }
+
     /// The runs with their folios, in file order.
     pub(crate) fn folios(&self) -> impl Iterator<Item = (&Run<*mut bindings::folio>, &Folio)> {
         self.runs.iter().map(|run| {

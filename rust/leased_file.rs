@@ -139,11 +139,15 @@ impl LeasedFile {
         ranges.is_empty()
     }
 
-    /// Whether a lease has a page of `range`.
-    pub(crate) fn is_leased(&self, range: &PageRange) -> bool {
+    /// Whether a lease has a page of `range`, or a folio with a pinned page has one.
+    pub(crate) fn protects(&self, range: &PageRange) -> bool {
         let ranges = self.ranges.lock();
         let leased = ranges.values().any(|leased| leased.overlaps(range));
-        leased
+        drop(ranges);
+        let pins = self.pins.lock();
+        let pinned = pins.values().any(|pin| pin.footprint().overlaps(range));
+        drop(pins);
+        leased || pinned
     }
 
     /// Adds a pin. May sleep.

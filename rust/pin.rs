@@ -15,6 +15,8 @@ pub(crate) struct HeldPin {
     /// Whether its holder says by MARK what the device wrote.
     pub(crate) marked: bool,
     pages: Pinned,
+    /// What must stay where it is: the pages, and the rest of their folios.
+    footprint: PageRange,
     #[pin]
     users: Mutex<Users>,
 }
@@ -33,6 +35,7 @@ impl HeldPin {
                 id,
                 lease,
                 marked,
+                footprint: pages.footprint(),
                 pages,
                 users <- new_mutex!(Users { attachments: KVec::new(), closed: false }),
             }),
@@ -46,6 +49,10 @@ impl HeldPin {
 
     pub(crate) fn range(&self) -> PageRange {
         self.pages.range()
+    }
+
+    pub(crate) fn footprint(&self) -> PageRange {
+        self.footprint
     }
 
     /// Adds a driver. Errors: `ENODEV` when the pin is going away, `ENOMEM`. May sleep.

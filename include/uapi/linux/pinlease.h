@@ -24,7 +24,11 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* What happens when a conflicting operation meets the lease. */
+/*
+ * What happens when a conflicting operation meets the lease: one that detaches,
+ * moves or shares pages of its range, or of a folio in which a page is pinned
+ * (folios can be larger than the range).
+ */
 #define PINLEASE_POLICY_KILL	0	/* the holder is killed */
 #define PINLEASE_POLICY_REVOKE	1	/* its pins are taken away */
 #define PINLEASE_POLICY_BLOCK	2	/* the breaker waits */
