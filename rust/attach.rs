@@ -2,9 +2,7 @@
 
 //! Pins for other drivers: the C ABI of `include/linux/pinlease.h`.
 
-use crate::{
-    bindings, gup::Pinned, lease_file, pin::HeldPin, policy::range::PAGE_SIZE, sys::file,
-};
+use crate::{bindings, gup::Pinned, lease_file, pin::HeldPin, policy::range::PAGE_SIZE, sys::file};
 use kernel::{error::to_result, new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
 /// A driver's use of a pin.

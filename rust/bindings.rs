@@ -10,7 +10,17 @@
     reason = "generated from C"
 )]
 
-#[allow(dead_code, unreachable_pub, improper_ctypes, clippy::all, unsafe_op_in_unsafe_fn, reason = "generated from C")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    improper_ctypes,
+    clippy::all,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::undocumented_unsafe_blocks,
+    unsafe_op_in_unsafe_fn,
+    reason = "generated from C"
+)]
 #[path = "bindings/generated.rs"]
 mod generated;
 

@@ -5,8 +5,7 @@
 //! Each refusal says its reason at debug level, see [`log::refusal`].
 
 use crate::{
-    bindings,
-    snapshot,
+    bindings, snapshot,
     sys::{file::FileExt, log, super_block::SuperBlock},
 };
 use kernel::{fs::File, prelude::*};
@@ -35,7 +34,9 @@ fn refusal(file: &File) -> Result<Option<&'static CStr>> {
         b"ext4" => ext4(file, super_block),
         b"xfs" => xfs(super_block),
         b"btrfs" => btrfs(file, super_block),
-        _ => Ok(Some(c"only ext4, xfs and btrfs were proved to keep the promises")),
+        _ => Ok(Some(
+            c"only ext4, xfs and btrfs were proved to keep the promises",
+        )),
     }
 }
 

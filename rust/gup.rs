@@ -124,9 +124,7 @@ impl Pinned {
             .last()
             .map(|(_, folio)| folio.index() + folio.pages());
         match (first, end) {
-            (Some(first), Some(end)) => {
-                PageRange::new(first, end - first).unwrap_or(self.range)
-            }
+            (Some(first), Some(end)) => PageRange::new(first, end - first).unwrap_or(self.range),
             _ => self.range,
         }
     }
@@ -158,11 +156,7 @@ impl Drop for Pinned {
 const CHUNK: usize = 512;
 
 /// Returns how many pages were pinned, more than none, the first elements of `pages`.
-fn pin_fast(
-    address: usize,
-    count: usize,
-    pages: &mut KVVec<*mut bindings::page>,
-) -> Result<usize> {
+fn pin_fast(address: usize, count: usize, pages: &mut KVVec<*mut bindings::page>) -> Result<usize> {
     pages.clear();
     // SAFETY: `pages` has room for `CHUNK` pointers, at least `count`.
     let got = unsafe {

@@ -147,7 +147,10 @@ impl Hook {
 
     /// Addresses that are hooked now.
     pub(crate) fn targets(&self) -> impl Iterator<Item = usize> + '_ {
-        self.slots.iter().filter(|slot| slot.is_active()).map(Slot::target)
+        self.slots
+            .iter()
+            .filter(|slot| slot.is_active())
+            .map(Slot::target)
     }
 
     /// Calls since the module was loaded.

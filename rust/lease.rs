@@ -7,7 +7,8 @@
 use crate::{
     filesystem,
     gup::Pinned,
-    hook, leased_file::LeasedFile,
+    hook,
+    leased_file::LeasedFile,
     parameters,
     pin::HeldPin,
     policy::range::PageRange,
@@ -154,7 +155,8 @@ impl Lease {
         let pin = HeldPin::new(id, self.id, marked, pages)?;
         self.file.add_pin(pin.clone())?;
         self.pin_count.fetch_add(1, Ordering::Relaxed);
-        self.pinned_pages.fetch_add(pin.range().count(), Ordering::Relaxed);
+        self.pinned_pages
+            .fetch_add(pin.range().count(), Ordering::Relaxed);
         trace::pin(self.file.inode(), &pin);
         Ok(pin)
     }
@@ -246,7 +248,8 @@ impl Lease {
         }
         if self.file.remove_pin(pin.id).is_some() {
             self.pin_count.fetch_sub(1, Ordering::Relaxed);
-            self.pinned_pages.fetch_sub(pin.range().count(), Ordering::Relaxed);
+            self.pinned_pages
+                .fetch_sub(pin.range().count(), Ordering::Relaxed);
             trace::unpin(self.file.inode(), pin);
         }
         rearmed

@@ -60,7 +60,12 @@ pub(crate) fn files() -> impl Iterator<Item = Arc<LeasedFile>> {
     let mut after = 0;
     core::iter::from_fn(move || {
         let files = FILES.lock();
-        let file = files.as_ref()?.cursor_lower_bound(&(after + 1))?.current().1.clone();
+        let file = files
+            .as_ref()?
+            .cursor_lower_bound(&(after + 1))?
+            .current()
+            .1
+            .clone();
         drop(files);
         after = file.key();
         Some(file)
@@ -83,7 +88,10 @@ impl Changes {
 
     /// Takes a file out.
     pub(crate) fn remove(&mut self, file: &LeasedFile) {
-        let removed = FILES.lock().as_mut().and_then(|files| files.remove(&file.key()));
+        let removed = FILES
+            .lock()
+            .as_mut()
+            .and_then(|files| files.remove(&file.key()));
         if removed.is_some() {
             COUNT.fetch_sub(1, Ordering::Relaxed);
         }

@@ -82,7 +82,9 @@ pub(crate) fn leased_writeback(bio: &Bio) -> Option<Arc<LeasedFile>> {
     let first = bio.pages().next()?;
     let folio = first.folio();
     // Of leased files all mappings have stable writes.
-    let mapping = folio.mapping().filter(|mapping| mapping.has_stable_writes())?;
+    let mapping = folio
+        .mapping()
+        .filter(|mapping| mapping.has_stable_writes())?;
     if !folio.is_under_writeback() {
         return None;
     }
@@ -102,7 +104,10 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         return;
     }
     let copied = snapshot.copy();
-    leased.counters.snapshots.fetch_add(copied as u64, Ordering::Relaxed);
+    leased
+        .counters
+        .snapshots
+        .fetch_add(copied as u64, Ordering::Relaxed);
     trace::snapshot(leased.inode(), bio.sector(), snapshot.vector.len(), copied);
     snapshot.failures = Some(leased.clone());
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);

@@ -54,13 +54,17 @@ structures! {
 /// rest is not zero.
 pub(crate) fn read<T: Structure>(argument: usize) -> Result<T> {
     let pointer = UserPtr::from_addr(argument);
-    let given = UserSlice::new(pointer, size_of::<u32>()).reader().read::<u32>()? as usize;
+    let given = UserSlice::new(pointer, size_of::<u32>())
+        .reader()
+        .read::<u32>()? as usize;
     let layout = layout(given, T::FIRST_VERSION, size_of::<T>()).map_err(|error| match error {
         SizeError::TooSmall => EINVAL,
         SizeError::TooLarge => E2BIG,
     })?;
     let mut bytes = KVec::from_elem(0u8, layout.copied + layout.must_be_zero, GFP_KERNEL)?;
-    UserSlice::new(pointer, bytes.len()).reader().read_slice(&mut bytes)?;
+    UserSlice::new(pointer, bytes.len())
+        .reader()
+        .read_slice(&mut bytes)?;
     if bytes[layout.copied..].iter().any(|&byte| byte != 0) {
         return Err(E2BIG);
     }

@@ -17,7 +17,10 @@ use pinlease_macros::hook;
 fn mkclean(original: Original, folio: &Folio) -> c_int {
     let cleaned = original.call(folio);
     if folio.maybe_pinned() {
-        if let Some(leased) = folio.mapping().and_then(|mapping| registry::find(mapping.key())) {
+        if let Some(leased) = folio
+            .mapping()
+            .and_then(|mapping| registry::find(mapping.key()))
+        {
             trace::mkclean(leased.inode(), folio, cleaned);
         }
     }

@@ -95,7 +95,10 @@ pub(crate) fn quiesce() {
 fn add_targets(file: &File) -> Result {
     let filesystem = file.super_block().filesystem_name();
     for hook in HOOKS {
-        if hook.filesystem.is_some_and(|only| only.as_bytes() != filesystem.to_bytes()) {
+        if hook
+            .filesystem
+            .is_some_and(|only| only.as_bytes() != filesystem.to_bytes())
+        {
             continue;
         }
         let Some(target) = find(hook, file)? else {
@@ -134,7 +137,10 @@ fn find(hook: &Hook, file: &File) -> Result<Option<usize>> {
     let address = match hook.source {
         Source::Function(address) => Some(address as usize),
         Source::Symbol(name) => Some(symbol::address_of(name).inspect_err(|_| {
-            pr_warn!("this kernel has no function {}, so no lease can be kept\n", hook.name);
+            pr_warn!(
+                "this kernel has no function {}, so no lease can be kept\n",
+                hook.name
+            );
         })?),
         Source::FileOperation(member) => member(file.operations()).map(|f| f as usize),
         Source::InodeOperation(member) => member(file.inode().operations()).map(|f| f as usize),

@@ -151,7 +151,10 @@ fn parameters(function: &ItemFn) -> Result<(Vec<Ident>, Vec<Type>)> {
             return Err(Error::new_spanned(argument, "a hook is not a method"));
         };
         let Pat::Ident(name) = &*argument.pat else {
-            return Err(Error::new_spanned(&argument.pat, "a hook's argument is a name"));
+            return Err(Error::new_spanned(
+                &argument.pat,
+                "a hook's argument is a name",
+            ));
         };
         names.push(name.ident.clone());
         types.push((*argument.ty).clone());

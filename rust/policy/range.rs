@@ -48,7 +48,7 @@ impl PageRange {
 
     /// `length` bytes from `offset`, which is a multiple of the page size; `length` is rounded up.
     pub fn aligned(offset: u64, length: u64) -> Result<Self, RangeError> {
-        if !offset.is_multiple_of_page() {
+        if offset & (PAGE_SIZE - 1) != 0 {
             return Err(RangeError::Unaligned);
         }
         Self::covering(offset, length)
@@ -117,15 +117,5 @@ impl PageRange {
     /// Whether every page of `other` is in it.
     pub fn contains(&self, other: &Self) -> bool {
         self.first <= other.first && other.end() <= self.end()
-    }
-}
-
-trait PageMultiple {
-    fn is_multiple_of_page(self) -> bool;
-}
-
-impl PageMultiple for u64 {
-    fn is_multiple_of_page(self) -> bool {
-        self & (PAGE_SIZE - 1) == 0
     }
 }

@@ -68,10 +68,7 @@ impl<T: AnonFile> Operations<T> {
         T::show_fdinfo(unsafe { Self::borrow(file) }, lines);
     }
 
-    unsafe extern "C" fn release(
-        _inode: *mut bindings::inode,
-        file: *mut bindings::file,
-    ) -> c_int {
+    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: Release is called once; the box is that of `install`.
         let this = unsafe { KBox::<Arc<T>>::from_raw((*file).private_data.cast()) };
         T::release((*this).clone());
@@ -91,7 +88,11 @@ impl<T: AnonFile> Table for Operations<T> {
 /// Installs a descriptor for `this`. Errors: `EMFILE`, `ENFILE`, `ENOMEM`; then nothing is
 /// released.
 pub(crate) fn install<T: AnonFile>(this: Arc<T>, close_on_exec: bool) -> Result<u32> {
-    let flags = if close_on_exec { bindings::O_CLOEXEC } else { 0 };
+    let flags = if close_on_exec {
+        bindings::O_CLOEXEC
+    } else {
+        0
+    };
     let descriptor = FileDescriptorReservation::get_unused_fd_flags(flags)?;
     let this = KBox::new(this, GFP_KERNEL)?;
     let private = KBox::into_raw(this);

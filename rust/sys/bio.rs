@@ -90,22 +90,23 @@ impl Bio {
         pages: usize,
         set: &'static super::mempool::BioSet,
     ) -> Option<&Bio> {
-        let mut bytes: usize = 0;
-        let mut count = 0;
-        for page in self.pages() {
-            if count == pages {
-                break;
-            }
-            count += 1;
-            bytes += page.length as usize;
-        }
+        let bytes: usize = self
+            .pages()
+            .take(pages)
+            .map(|part| part.length as usize)
+            .sum();
         // SAFETY: As in `pages`.
         if bytes >= unsafe { (*self.as_ptr()).bi_iter.bi_size } as usize {
             return None;
         }
         // SAFETY: The bio is ours to split: it is being submitted, and larger than that.
         let front = unsafe {
-            bindings::bio_split(self.as_ptr(), (bytes >> 9) as c_int, bindings::CONST_GFP_NOIO, set.as_ptr())
+            bindings::bio_split(
+                self.as_ptr(),
+                (bytes >> 9) as c_int,
+                bindings::CONST_GFP_NOIO,
+                set.as_ptr(),
+            )
         };
         // It is an error pointer only for what cannot be split: zone append, REQ_NOWAIT.
         if front.is_null() || (front as isize) < 0 && (front as isize) >= -4095 {

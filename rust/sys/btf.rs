@@ -104,12 +104,16 @@ impl BtrfsBioLayout {
         let (btf, id) = Btf::find(c"btrfs_bio", bindings::BTF_KIND_STRUCT)?;
         let (_, end_io) = Btf::find(c"btrfs_bio_end_io_t", bindings::BTF_KIND_TYPEDEF)?;
         let members = btf.members(id)?;
-        let end_io = members.iter().position(|&(_, id)| id == end_io).ok_or(ENOENT)?;
+        let end_io = members
+            .iter()
+            .position(|&(_, id)| id == end_io)
+            .ok_or(ENOENT)?;
         let private = members.get(end_io + 1).ok_or(ENOENT)?;
         let bio = members.last().ok_or(ENOENT)?;
         let bytes = |&(bits, _): &(u32, u32)| bits as usize / 8;
         let (end_io, private) = (bytes(&members[end_io]), bytes(private));
-        if private != end_io + size_of::<usize>() || btf.size_of(bio.1) != size_of::<bindings::bio>()
+        if private != end_io + size_of::<usize>()
+            || btf.size_of(bio.1) != size_of::<bindings::bio>()
         {
             return Err(ENOENT);
         }

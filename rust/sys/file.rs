@@ -39,7 +39,7 @@ pub(crate) trait FileExt {
         const BOTH: u32 = bindings::CONST_FMODE_READ | bindings::CONST_FMODE_WRITE;
         // SAFETY: The file is valid; these bits do not change after open.
         let mode = unsafe { (*self.raw()).f_mode };
-        mode as u32 & BOTH == BOTH
+        mode & BOTH == BOTH
     }
 
     /// Whether the current task may lease it. Errors: `EACCES`.

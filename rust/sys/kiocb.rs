@@ -29,7 +29,7 @@ impl<'a> Write<'a> {
                 bindings::pinlease_iov_iter_count(from),
             )
         };
-        if flags as u32 & bindings::IOCB_DIRECT as u32 == 0 {
+        if flags as u32 & bindings::IOCB_DIRECT == 0 {
             return None;
         }
         // SAFETY: As above: a kiocb's file is open.

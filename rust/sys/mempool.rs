@@ -6,8 +6,8 @@
 //! [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
 use crate::bindings;
-use core::{cell::UnsafeCell, marker::PhantomData};
 use core::sync::atomic::{AtomicPtr, Ordering};
+use core::{cell::UnsafeCell, marker::PhantomData};
 use kernel::{
     alloc::{flags::*, Flags},
     error::to_result,
@@ -61,7 +61,10 @@ impl<T: Element> Mempool<T> {
     pub(crate) fn take(&self) -> KBox<T> {
         // SAFETY: `init` succeeded, or the module would not be loaded.
         let element = unsafe {
-            bindings::pinlease_mempool_alloc(self.pool.load(Ordering::Acquire), bindings::CONST_GFP_NOIO)
+            bindings::pinlease_mempool_alloc(
+                self.pool.load(Ordering::Acquire),
+                bindings::CONST_GFP_NOIO,
+            )
         };
         // SAFETY: With a flag that allows to sleep a mempool never fails, and its elements come
         // from `allocate`.
@@ -132,4 +135,3 @@ impl BioSet {
         self.0.get()
     }
 }
-

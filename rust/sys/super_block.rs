@@ -37,7 +37,8 @@ impl SuperBlock {
     /// Whether it is frozen or on the way; exact only with `s_umount` held.
     pub(crate) fn is_freezing(&self) -> bool {
         // SAFETY: The superblock is valid; the field is read once.
-        let level = unsafe { core::ptr::addr_of!((*self.as_ptr()).s_writers.frozen).read_volatile() };
+        let level =
+            unsafe { core::ptr::addr_of!((*self.as_ptr()).s_writers.frozen).read_volatile() };
         i64::from(level) != i64::from(bindings::SB_UNFROZEN)
     }
 
@@ -63,8 +64,7 @@ impl SuperBlock {
             ..pin_init::zeroed()
         };
         // SAFETY: The superblock is valid, and its operations and root live as long.
-        let (operations, root) =
-            unsafe { ((*self.as_ptr()).s_op, (*self.as_ptr()).s_root) };
+        let (operations, root) = unsafe { ((*self.as_ptr()).s_op, (*self.as_ptr()).s_root) };
         // SAFETY: As above.
         if let Some(show_options) = unsafe { (*operations).show_options } {
             // SAFETY: show_options only adds to the seq_file's buffer.
@@ -74,7 +74,9 @@ impl SuperBlock {
             }
         }
         let shown = &buffer[..seq.count.min(buffer.len())];
-        Ok(shown.split(|&c| c == b',').any(|shown| shown.starts_with(option)))
+        Ok(shown
+            .split(|&c| c == b',')
+            .any(|shown| shown.starts_with(option)))
     }
 }
 

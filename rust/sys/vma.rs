@@ -35,13 +35,13 @@ impl Vma {
 
     fn start(&self) -> usize {
         // SAFETY: The VMA is valid, its bounds are stable under the mmap lock.
-        unsafe { (*self.0.get()).__bindgen_anon_1.__bindgen_anon_1.vm_start as usize }
+        unsafe { (*self.0.get()).__bindgen_anon_1.__bindgen_anon_1.vm_start }
     }
 
     /// One past its last byte.
     pub(crate) fn end(&self) -> usize {
         // SAFETY: The VMA is valid, its bounds are stable under the mmap lock.
-        unsafe { (*self.0.get()).__bindgen_anon_1.__bindgen_anon_1.vm_end as usize }
+        unsafe { (*self.0.get()).__bindgen_anon_1.__bindgen_anon_1.vm_end }
     }
 
     /// Whether writes to it go to the file.

@@ -13,6 +13,9 @@
     unreachable_pub,
     improper_ctypes,
     clippy::all,
+    clippy::cast_lossless,
+    clippy::ptr_as_ptr,
+    clippy::undocumented_unsafe_blocks,
     unsafe_op_in_unsafe_fn,
     reason = "generated from C"
 )]

@@ -139,11 +139,10 @@ impl Engine {
             return Err(EINVAL);
         }
         let context = core::ptr::from_ref(self).cast_mut().cast();
+        let (lease, pin) = (wanted.lease_fd, wanted.pin_id);
         // SAFETY: The engine is in an `Arc` that its file holds, and lets go of the attachment
         // in `release`.
-        let attachment = unsafe {
-            Attachment::new(wanted.lease_fd, wanted.pin_id, &OPERATIONS, context)
-        }?;
+        let attachment = unsafe { Attachment::new(lease, pin, &OPERATIONS, context) }?;
         let pages = attachment.pages()?;
         self.give(Memory::Attached(attachment), pages)
     }

@@ -87,7 +87,11 @@ impl Attachment {
             // SAFETY: An entry of the table.
             let (base, offset, length) = unsafe {
                 let link = (*entry).page_link & !3;
-                (link as *mut bindings::page, (*entry).offset, (*entry).length)
+                (
+                    link as *mut bindings::page,
+                    (*entry).offset,
+                    (*entry).length,
+                )
             };
             let first = offset as usize / kernel::page::PAGE_SIZE;
             for index in first..first + length as usize / kernel::page::PAGE_SIZE {

@@ -17,9 +17,27 @@ fn a_quota_is_kept_and_given_back() {
 
 #[test]
 fn older_and_newer_callers() {
-    assert_eq!(layout(16, 16, 24), Ok(Layout { copied: 16, must_be_zero: 0 }));
-    assert_eq!(layout(24, 16, 24), Ok(Layout { copied: 24, must_be_zero: 0 }));
-    assert_eq!(layout(40, 16, 24), Ok(Layout { copied: 24, must_be_zero: 16 }));
+    assert_eq!(
+        layout(16, 16, 24),
+        Ok(Layout {
+            copied: 16,
+            must_be_zero: 0
+        })
+    );
+    assert_eq!(
+        layout(24, 16, 24),
+        Ok(Layout {
+            copied: 24,
+            must_be_zero: 0
+        })
+    );
+    assert_eq!(
+        layout(40, 16, 24),
+        Ok(Layout {
+            copied: 24,
+            must_be_zero: 16
+        })
+    );
     assert_eq!(layout(15, 16, 24), Err(SizeError::TooSmall));
     assert_eq!(layout(4097, 16, 24), Err(SizeError::TooLarge));
 }

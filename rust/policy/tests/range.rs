@@ -42,8 +42,14 @@ proptest! {
 fn errors_say_what_is_wrong() {
     assert_eq!(PageRange::aligned(1, PAGE_SIZE), Err(RangeError::Unaligned));
     assert_eq!(PageRange::aligned(0, 0), Err(RangeError::Empty));
-    assert_eq!(PageRange::aligned(PAGE_SIZE, u64::MAX), Err(RangeError::Overflow));
-    assert_eq!(PageRange::aligned(1 << 63, PAGE_SIZE), Err(RangeError::Overflow));
+    assert_eq!(
+        PageRange::aligned(PAGE_SIZE, u64::MAX),
+        Err(RangeError::Overflow)
+    );
+    assert_eq!(
+        PageRange::aligned(1 << 63, PAGE_SIZE),
+        Err(RangeError::Overflow)
+    );
 }
 
 #[test]
