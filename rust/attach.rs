@@ -7,17 +7,29 @@ use kernel::{error::to_result, new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
 /// A driver's use of a pin.
 ///
-/// Lock order: `revocation`, which is held while the driver is called, outside of `table`.
+/// Lock order: `calls`, which is held while the driver is called, outside of `memory`.
 #[pin_data]
 pub(crate) struct Attachment {
-    pin: Arc<HeldPin>,
     driver: Driver,
-    /// Held while the driver's callback runs.
+    /// Whether the driver may be called; held while it is.
     #[pin]
-    revocation: Mutex<()>,
-    /// `None` once revoked.
+    calls: Mutex<Calls>,
+    /// `None` once revoked or detached.
     #[pin]
-    table: Mutex<Option<KBox<Table>>>,
+    memory: Mutex<Option<Memory>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Calls {
+    Allowed,
+    /// It detached, or was revoked already.
+    Over,
+}
+
+/// What an attachment keeps.
+struct Memory {
+    table: KBox<Table>,
+    pin: Arc<HeldPin>,
 }
 
 /// What the driver gave us to call.
@@ -92,13 +104,15 @@ impl Attachment {
         let lease = lease_file::of_file(&*file::of_descriptor(lease_fd)?)?;
         let pin = lease.find_pin(pin_id)?;
         let table = Table::of(pin.pages())?;
-        let used = pin.clone();
+        let memory = Memory {
+            table,
+            pin: pin.clone(),
+        };
         let attachment = Arc::pin_init(
             try_pin_init!(Self {
-                pin: used,
                 driver,
-                revocation <- new_mutex!(()),
-                table <- new_mutex!(Some(table)),
+                calls <- new_mutex!(Calls::Allowed),
+                memory <- new_mutex!(Some(memory)),
             }),
             GFP_KERNEL,
         )?;
@@ -106,18 +120,26 @@ impl Attachment {
         Ok(attachment)
     }
 
-    /// Stops the driver. May sleep.
+    /// Stops the driver and lets go of the pin. May sleep.
     pub(crate) fn revoke(&self) {
-        let _callback = self.revocation.lock();
+        let mut calls = self.calls.lock();
+        if *calls == Calls::Over {
+            return;
+        }
+        *calls = Calls::Over;
         self.driver.revoke();
-        *self.table.lock() = None;
+        let memory = self.memory.lock().take();
+        drop(memory);
     }
 
+    /// After this the driver is not called any more.
     fn detach(&self) {
-        self.pin.remove_user(self);
-        // A callback that runs now ends before the driver's memory goes.
-        drop(self.revocation.lock());
-        *self.table.lock() = None;
+        // Waits for a call that is under way.
+        *self.calls.lock() = Calls::Over;
+        let memory = self.memory.lock().take();
+        if let Some(memory) = memory {
+            memory.pin.remove_user(self);
+        }
     }
 }
 
@@ -154,8 +176,8 @@ unsafe extern "C" fn pinlease_sg_table(
 ) -> *const bindings::sg_table {
     // SAFETY: As the caller promises.
     let attachment: &Attachment = unsafe { &*attachment.cast() };
-    match &*attachment.table.lock() {
-        Some(table) => &table.0,
+    match &*attachment.memory.lock() {
+        Some(memory) => &memory.table.0,
         None => ENODEV.to_ptr(),
     }
 }

@@ -5,7 +5,9 @@
 //! Each refusal says its reason at debug level, see [`log::refusal`].
 
 use crate::{
-    bindings, snapshot,
+    bindings,
+    policy::range::PAGE_SIZE,
+    snapshot,
     sys::{file::FileExt, log, super_block::SuperBlock},
 };
 use kernel::{fs::File, prelude::*};
@@ -32,7 +34,7 @@ fn refusal(file: &File) -> Result<Option<&'static CStr>> {
     }
     match super_block.filesystem_name().to_bytes() {
         b"ext4" => ext4(file, super_block),
-        b"xfs" => xfs(super_block),
+        b"xfs" => xfs(file, super_block),
         b"btrfs" => btrfs(file, super_block),
         _ => Ok(Some(
             c"only ext4, xfs and btrfs were proved to keep the promises",
@@ -40,27 +42,36 @@ fn refusal(file: &File) -> Result<Option<&'static CStr>> {
     }
 }
 
-/// With `data=journal`, jbd2 checksums the page itself before it is submitted.
+/// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the
+/// superblock's default no option shows it, only the operations do.
 fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    if file.attribute_flags() & bindings::FS_JOURNAL_DATA_FL != 0
+    if file.attributes()?.flags & bindings::FS_JOURNAL_DATA_FL != 0
         || super_block.shows_option(b"data=journal")?
+        || file.mapping().has_operations(c"ext4_journalled_aops")
     {
         return Ok(Some(c"its data is journaled (data=journal or chattr +j)"));
     }
     Ok(None)
 }
 
-/// On a disk with protection information XFS computes that before it submits.
-fn xfs(super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
+/// On a disk with protection information XFS computes that before it submits. Where it allocates
+/// in units larger than a page, operations next to a range reach into it.
+fn xfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
     if super_block.has_integrity() {
         return Ok(Some(c"its disk carries protection information (T10-PI)"));
+    }
+    if super_block.block_size() > PAGE_SIZE {
+        return Ok(Some(c"its blocks are larger than a page"));
+    }
+    if file.attributes()?.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0 {
+        return Ok(Some(c"it is on the realtime device"));
     }
     Ok(None)
 }
 
 /// Compression reads the page where no hook is.
 fn btrfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    if file.attribute_flags() & bindings::FS_COMPR_FL != 0
+    if file.attributes()?.flags & bindings::FS_COMPR_FL != 0
         || super_block.shows_option(b"compress")?
     {
         return Ok(Some(c"its data may be compressed"));

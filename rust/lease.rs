@@ -18,7 +18,13 @@ use crate::{
     tick, trace,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
-use kernel::{fs::File, prelude::*, sync::aref::ARef, sync::Arc, task::Kuid};
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::{aref::ARef, Arc},
+    task::Kuid,
+    time::{delay::fsleep, Delta},
+};
 
 /// Who yields when a conflicting operation meets a lease.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -176,7 +182,7 @@ impl Lease {
         let pin = self.find_pin(id)?;
         pin.close_if_unused()?;
         self.end_pin(&pin, Frozen::Refuse).inspect_err(|&error| {
-            if error == EBUSY {
+            if error == EBUSY || error == ENOMEM {
                 pin.reopen();
             }
         })
@@ -204,7 +210,9 @@ impl Lease {
             return;
         }
         if let Err(lease) = crate::draining::hand_over(self) {
-            lease.end(Frozen::Wait);
+            while !lease.end(Frozen::Wait) {
+                fsleep(Delta::from_millis(10));
+            }
         }
         tick::look_soon();
     }
@@ -216,7 +224,7 @@ impl Lease {
 
     fn end(&self, frozen: Frozen) -> bool {
         for pin in self.pins() {
-            if self.end_pin(&pin, frozen) == Err(EBUSY) {
+            if matches!(self.end_pin(&pin, frozen), Err(EBUSY | ENOMEM)) {
                 return false;
             }
         }
@@ -236,14 +244,15 @@ impl Lease {
         self.file.pins().filter(|pin| pin.lease == self.id)
     }
 
-    /// Makes the pin's pages dirty, unless its holder marks, and unpins them.
+    /// Makes the pin's pages dirty, unless its holder marks, and unpins them. The pin stays with
+    /// `EBUSY` (frozen) and `ENOMEM`.
     fn end_pin(&self, pin: &HeldPin, frozen: Frozen) -> Result {
         let rearmed = if pin.marked {
             Ok(())
         } else {
             self.file.rearm_pin(pin, pin.range(), frozen)
         };
-        if rearmed == Err(EBUSY) {
+        if matches!(rearmed, Err(EBUSY | ENOMEM)) {
             return rearmed;
         }
         if self.file.remove_pin(pin.id).is_some() {

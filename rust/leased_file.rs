@@ -38,7 +38,8 @@ pub(crate) struct LeasedFile {
     ranges: SpinLock<RBTree<u64, PageRange>>,
     #[pin]
     pins: SpinLock<RBTree<u64, Arc<HeldPin>>>,
-    pub(crate) counters: Counters,
+    /// Shared with snapshots that are being written.
+    pub(crate) counters: Arc<Counters>,
     armed: AtomicU64,
     created: Instant<Monotonic>,
 }
@@ -61,6 +62,7 @@ impl LeasedFile {
     pub(crate) fn new(file: ARef<File>) -> Result<Arc<Self>> {
         let stable_before = file.mapping().has_stable_writes();
         let kept = file.clone();
+        let counters = Arc::new(Counters::default(), GFP_KERNEL)?;
         let leased = Arc::pin_init(
             try_pin_init!(Self {
                 file: kept,
@@ -69,7 +71,7 @@ impl LeasedFile {
                 lease <- new_spinlock!(None),
                 ranges <- new_spinlock!(RBTree::new()),
                 pins <- new_spinlock!(RBTree::new()),
-                counters: Counters::default(),
+                counters,
                 armed: AtomicU64::new(0),
                 created: Instant::now(),
             }),

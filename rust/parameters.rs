@@ -4,6 +4,12 @@
 
 use crate::module_parameters;
 
+/// Whether snapshots shall use the reserve even when memory is free: what tests load the module
+/// with.
+pub(crate) fn reserve_only() -> bool {
+    module_parameters::reserve_only.value()
+}
+
 /// Leases that one user may have at a time.
 pub(crate) fn leases_per_user() -> u64 {
     module_parameters::leases_per_user.value()

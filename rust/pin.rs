@@ -73,9 +73,13 @@ impl HeldPin {
             .retain(|user| !core::ptr::eq(&**user, attachment));
     }
 
-    /// Lets no more drivers in. Errors: `EBUSY` when there is one. May sleep.
+    /// Lets no more drivers in. Errors: `EBUSY` when there is one, `ENOENT` when somebody else is
+    /// ending the pin. May sleep.
     pub(crate) fn close_if_unused(&self) -> Result {
         let mut users = self.users.lock();
+        if users.closed {
+            return Err(ENOENT);
+        }
         if !users.attachments.is_empty() {
             return Err(EBUSY);
         }

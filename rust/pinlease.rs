@@ -55,6 +55,10 @@ module! {
             default: 65536,
             description: "Pins that one lease may have at a time",
         },
+        reserve_only: bool {
+            default: false,
+            description: "For tests: take snapshots from the reserve although memory is free",
+        },
     },
 }
 

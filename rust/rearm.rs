@@ -60,24 +60,30 @@ impl LeasedFile {
         for (run, folio) in pin.pages().folios() {
             let first = pin.range().first() + u64::from(run.delta);
             if PageRange::new(first, run.pages.into()).is_ok_and(|pages| pages.overlaps(&range)) {
-                result = result.and(self.rearm_folio(folio));
+                result = result.and(self.rearm_folio(pin, folio));
             }
         }
         result
     }
 
-    fn rearm_folio(&self, folio: &Folio) -> Result {
+    fn rearm_folio(&self, pin: &HeldPin, folio: &Folio) -> Result {
         let vma = self.private_vma().ok_or(EIO)?;
-        let result = vma.make_writable(folio);
+        let result = vma.make_writable(folio).map_err(|error| match error {
+            // It left the file under the pin: nothing that is written to it can be saved.
+            ENOENT => EIO,
+            error => error,
+        });
         trace::rearm(self.inode(), folio, result);
         match result {
             Ok(()) => {
                 self.counters.rearmed.fetch_add(1, Ordering::Relaxed);
             }
-            Err(error) => {
+            // Of a pin that ended meanwhile nobody is promised anything.
+            Err(error) if self.pin(pin.id).is_some() => {
                 self.counters.errors.fetch_add(1, Ordering::Relaxed);
                 self.mapping().set_error(error);
             }
+            Err(_) => (),
         }
         result
     }

@@ -23,8 +23,8 @@ pub(crate) mod reserve;
 
 use crate::{
     bindings,
-    leased_file::LeasedFile,
-    registry,
+    leased_file::{Counters, LeasedFile},
+    parameters, registry,
     sys::bio::{Bio, PagePart, Vector},
     trace,
 };
@@ -50,7 +50,8 @@ pub(crate) struct Snapshot {
     pages: KVVec<Page>,
     from_reserve: bool,
     completion: completion::Saved,
-    failures: Option<Arc<LeasedFile>>,
+    /// Where a failure is counted. Not the file: it would be closed from an interrupt.
+    failures: Option<Arc<Counters>>,
 }
 
 // SAFETY: Once the bio is submitted, only its completion has the snapshot.
@@ -109,7 +110,7 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         .snapshots
         .fetch_add(copied as u64, Ordering::Relaxed);
     trace::snapshot(leased.inode(), bio.sector(), snapshot.vector.len(), copied);
-    snapshot.failures = Some(leased.clone());
+    snapshot.failures = Some(leased.counters.clone());
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
     let vector = Vector {
         segments: snapshot.vector.as_mut_ptr(),
@@ -132,8 +133,10 @@ impl Snapshot {
     /// Room for a bio's pages, and the decision which are copied.
     fn of(bio: &Bio) -> KBox<Self> {
         let total = bio.pages().count();
-        if let Ok(snapshot) = Self::listing(bio, total) {
-            return snapshot;
+        if total > PIECE || !parameters::reserve_only() {
+            if let Ok(snapshot) = Self::listing(bio, total) {
+                return snapshot;
+            }
         }
         FROM_RESERVE.fetch_add(1, Ordering::Relaxed);
         if total <= PIECE {
@@ -142,7 +145,7 @@ impl Snapshot {
             let _ = snapshot.list(bio);
             return snapshot;
         }
-        // Only btrfs, whose bios cannot be split from outside, comes here.
+        // Only what cannot be split comes here: the larger bios of btrfs, and zone append.
         loop {
             kernel::time::delay::fsleep(kernel::time::Delta::from_millis(10));
             if let Ok(snapshot) = Self::listing(bio, total) {

@@ -10,6 +10,7 @@ use crate::{
     registry,
     sys::{sysctl, work::StaticWork},
 };
+use kernel::prelude::*;
 
 static WORK: StaticWork = StaticWork::new(run);
 
@@ -30,12 +31,12 @@ pub(crate) fn init() {
 
 /// Begins to tick. After the first lease.
 pub(crate) fn start() {
-    WORK.run_in(interval());
+    WORK.run_within(interval());
 }
 
 /// Something ended: look soon.
 pub(crate) fn look_soon() {
-    WORK.run_in(if registry::is_empty() {
+    WORK.run_within(if registry::is_empty() {
         LINGER
     } else {
         DRAIN_INTERVAL
@@ -59,7 +60,7 @@ fn run() {
     rearm_old();
     let draining = draining::retry();
     if !registry::is_empty() {
-        WORK.run_in(if draining { DRAIN_INTERVAL } else { interval() });
+        WORK.run_within(if draining { DRAIN_INTERVAL } else { interval() });
         return;
     }
     let changes = registry::CHANGES.lock();
@@ -76,10 +77,12 @@ fn rearm_old() {
         if file.milliseconds_since_arming() < expire {
             continue;
         }
-        file.note_arming();
-        if let Ok(all) = PageRange::from_byte(0) {
-            // A frozen filesystem is tried again next time; other errors wait for fsync.
-            let _ = file.rearm(all, Frozen::Refuse);
+        let rearmed = PageRange::from_byte(0)
+            .map_err(Error::from)
+            .and_then(|all| file.rearm(all, Frozen::Refuse));
+        // A frozen filesystem is tried again next time; other errors wait for fsync.
+        if rearmed != Err(EBUSY) {
+            file.note_arming();
         }
     }
 }

@@ -21,7 +21,7 @@ struct pinlease_attachment;
  *	stopped and must not touch the pages again; the scatter-gather table
  *	and its pages are gone.  The attachment itself stays until
  *	pinlease_detach(), which must not be called from here.  Called at most
- *	once, in process context, without locks of pinlease held that
+ *	once, possibly before pinlease_attach() has returned, in process context, without locks of pinlease held that
  *	pinlease_attach() or pinlease_detach() take; it may sleep.  A detach
  *	that races with it waits for it.
  */

@@ -23,6 +23,7 @@ struct mempool;
 struct page;
 struct scatterlist;
 struct super_block;
+struct user_struct;
 struct work_struct;
 
 /* mm.c */
@@ -37,8 +38,10 @@ void pinlease_mapping_set_stable_writes(struct address_space *mapping);
 void pinlease_mapping_clear_stable_writes(struct address_space *mapping);
 void pinlease_mapping_set_error(struct address_space *mapping, int error);
 void pinlease_memcpy_page(struct page *to, struct page *from, size_t offset, size_t len);
-int pinlease_charge_pinned(struct mm_struct *mm, unsigned long pages);
-void pinlease_uncharge_pinned(struct mm_struct *mm, unsigned long pages);
+int pinlease_charge_pinned(struct user_struct *user, struct mm_struct *mm, unsigned long pages);
+void pinlease_uncharge_pinned(struct user_struct *user, struct mm_struct *mm, unsigned long pages);
+struct user_struct *pinlease_get_current_user(void);
+void pinlease_put_user(struct user_struct *user);
 
 /* fs.c */
 int pinlease_may_lease(struct file *file);

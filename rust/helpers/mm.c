@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include "helpers.h"
 
 struct folio *pinlease_page_folio(struct page *page)
@@ -65,21 +67,37 @@ void pinlease_memcpy_page(struct page *to, struct page *from, size_t offset, siz
 	memcpy_page(to, offset, from, offset, len);
 }
 
-/* As RDMA does it: mm->pinned_vm against RLIMIT_MEMLOCK, CAP_IPC_LOCK exempts. */
-int pinlease_charge_pinned(struct mm_struct *mm, unsigned long pages)
+/*
+ * As io_uring does it: user->locked_vm against RLIMIT_MEMLOCK, CAP_IPC_LOCK
+ * exempts; mm->pinned_vm shows it. By the user and not by the address space,
+ * because a pin belongs to a descriptor, which outlives that.
+ */
+int pinlease_charge_pinned(struct user_struct *user, struct mm_struct *mm, unsigned long pages)
 {
 	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
 
-	if (atomic64_add_return(pages, &mm->pinned_vm) > limit && !capable(CAP_IPC_LOCK)) {
-		atomic64_sub(pages, &mm->pinned_vm);
+	if (atomic_long_add_return(pages, &user->locked_vm) > limit && !capable(CAP_IPC_LOCK)) {
+		atomic_long_sub(pages, &user->locked_vm);
 		return -ENOMEM;
 	}
+	atomic64_add(pages, &mm->pinned_vm);
 	return 0;
 }
 
-void pinlease_uncharge_pinned(struct mm_struct *mm, unsigned long pages)
+void pinlease_uncharge_pinned(struct user_struct *user, struct mm_struct *mm, unsigned long pages)
 {
 	atomic64_sub(pages, &mm->pinned_vm);
+	atomic_long_sub(pages, &user->locked_vm);
+}
+
+struct user_struct *pinlease_get_current_user(void)
+{
+	return get_uid(current_user());
+}
+
+void pinlease_put_user(struct user_struct *user)
+{
+	free_uid(user);
 }
 
 void pinlease_sg_set_folio_part(struct scatterlist *sg, struct folio *folio, size_t length,

@@ -15,19 +15,22 @@ fn fallocate(
     offset: i64,
     length: i64,
 ) -> c_long {
-    if let Err(error) = conflict::check(file.mapping(), changed(mode as u32, offset, length)) {
+    let block = file.super_block().block_size();
+    if let Err(error) = conflict::check(file.mapping(), changed(mode as u32, offset, length, block))
+    {
         return error.to_errno() as c_long;
     }
     original.call(file, mode, offset, length)
 }
 
-/// The pages whose place or content changes.
-fn changed(mode: u32, offset: i64, length: i64) -> Option<PageRange> {
+/// The pages whose place or content changes. Where extents are shifted, XFS also throws out the
+/// block before (`xfs_prepare_shift`).
+fn changed(mode: u32, offset: i64, length: i64, block: u64) -> Option<PageRange> {
     const SHIFTING: u32 = bindings::FALLOC_FL_COLLAPSE_RANGE | bindings::FALLOC_FL_INSERT_RANGE;
     let (offset, length) = (u64::try_from(offset).ok()?, u64::try_from(length).ok()?);
     match mode & !bindings::FALLOC_FL_KEEP_SIZE {
         bindings::FALLOC_FL_ALLOCATE_RANGE => None,
-        mode if mode & SHIFTING != 0 => PageRange::from_byte(offset).ok(),
+        mode if mode & SHIFTING != 0 => PageRange::from_byte(offset.saturating_sub(block)).ok(),
         _ => PageRange::covering(offset, length).ok(),
     }
 }

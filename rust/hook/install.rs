@@ -55,10 +55,13 @@ pub(crate) fn install_for(file: &File) -> Result {
     let mut state = STATE.lock();
     let before = ACTIVE.len();
     let result = add_targets(file).and_then(|()| activate(&mut state, before, file));
-    if result.is_err() {
+    result.map_err(|error| {
         forget_from(before);
-    }
-    result
+        match error {
+            EBUSY | ENOMEM => error,
+            _ => EOPNOTSUPP,
+        }
+    })
 }
 
 /// Removes all hooks. Calls that run in one go on, see [`quiesce`]. May sleep.

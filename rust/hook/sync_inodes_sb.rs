@@ -4,14 +4,14 @@
 //!
 //! All callers hold `s_umount`. A freeze comes here, too, with the page-fault level of the freeze
 //! already taken, where `page_mkwrite` would wait for itself: then nothing is re-armed, the hook of
-//! `freeze_super` has done it. With `s_umount` held a freeze that has not begun cannot.
+//! `freeze_super` has done it. With `s_umount` held a freeze does not get to that level.
 
 use crate::{policy::range::PageRange, rearm::Frozen, registry, sys::super_block::SuperBlock};
 use pinlease_macros::hook;
 
 #[hook(function = sync_inodes_sb)]
 fn sync(original: Original, super_block: &SuperBlock) {
-    if !super_block.is_freezing() {
+    if !super_block.refuses_page_faults() {
         rearm_all(super_block, Frozen::Wait);
     }
     original.call(super_block)

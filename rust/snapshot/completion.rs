@@ -247,9 +247,9 @@ unsafe fn put_back(bio: *mut bindings::bio, saved: &Saved) -> bool {
 
 /// Lets go of the snapshot. Any context.
 fn finish(mut snapshot: KBox<Snapshot>, failed: bool) {
-    if let Some(leased) = snapshot.failures.take() {
+    if let Some(counters) = snapshot.failures.take() {
         if failed {
-            leased.counters.errors.fetch_add(1, Ordering::Relaxed);
+            counters.errors.fetch_add(1, Ordering::Relaxed);
         }
     }
     snapshot.free();

@@ -64,16 +64,14 @@ pub(crate) trait FileExt {
         }
     }
 
-    /// `FS_IOC_GETFLAGS` of the inode; 0 where the filesystem has none. May sleep.
-    fn attribute_flags(&self) -> u32 {
+    /// What `FS_IOC_GETFLAGS` and `FS_IOC_FSGETXATTR` tell. May sleep. Errors: the filesystem's.
+    fn attributes(&self) -> Result<bindings::file_kattr> {
         let mut attributes = bindings::file_kattr::default();
         // SAFETY: An open file has a dentry.
         let dentry = unsafe { (*self.raw()).__bindgen_anon_1.f_path.dentry };
         // SAFETY: Both are valid.
-        match unsafe { bindings::vfs_fileattr_get(dentry, &mut attributes) } {
-            0 => attributes.flags,
-            _ => 0,
-        }
+        to_result(unsafe { bindings::vfs_fileattr_get(dentry, &mut attributes) })?;
+        Ok(attributes)
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! C header: [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h)
 
+use super::symbol;
 use crate::{bindings, policy::range::PageRange};
 use kernel::{prelude::*, types::Opaque};
 
@@ -19,6 +20,13 @@ impl Mapping {
     /// What names the mapping while its inode lives.
     pub(crate) fn key(&self) -> usize {
         self.as_ptr() as usize
+    }
+
+    /// Whether its operations are the variable `name` of the kernel or a module. May sleep.
+    pub(crate) fn has_operations(&self, name: &CStr) -> bool {
+        // SAFETY: The mapping is valid; its operations are only compared.
+        let operations = unsafe { (*self.as_ptr()).a_ops } as usize;
+        symbol::variable(name).is_ok_and(|address| address == operations)
     }
 
     /// Whether writers wait for writeback before they change a page.

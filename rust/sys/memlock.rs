@@ -5,20 +5,21 @@
 use crate::bindings;
 use kernel::{error::to_result, prelude::*};
 
-/// Pages charged to an address space, which is kept to give them back: a lease may be released
-/// by a thread that has another one, or none.
+/// Pages charged to a user, and shown for an address space. Both are kept to give the pages back: a
+/// lease may be released by a thread that has others, or none.
 pub(crate) struct Charge {
+    user: *mut bindings::user_struct,
     mm: *mut bindings::mm_struct,
     pages: u64,
 }
 
-// SAFETY: The counter is atomic, and the reference may be dropped by any task.
+// SAFETY: The counters are atomic, and the references may be dropped by any task.
 unsafe impl Send for Charge {}
 // SAFETY: As above.
 unsafe impl Sync for Charge {}
 
 impl Charge {
-    /// Charges the current process. Errors: `ENOMEM` above RLIMIT_MEMLOCK without CAP_IPC_LOCK,
+    /// Charges the current user. Errors: `ENOMEM` above RLIMIT_MEMLOCK without CAP_IPC_LOCK,
     /// `EFAULT` for a kernel thread.
     pub(crate) fn current(pages: u64) -> Result<Self> {
         // SAFETY: Any context.
@@ -26,22 +27,22 @@ impl Charge {
         if mm.is_null() {
             return Err(EFAULT);
         }
-        // SAFETY: `mm` was just grabbed.
-        let charged = to_result(unsafe { bindings::pinlease_charge_pinned(mm, pages as c_ulong) });
-        if let Err(error) = charged {
-            // SAFETY: As above.
-            unsafe { bindings::pinlease_mmdrop(mm) };
-            return Err(error);
-        }
-        Ok(Self { mm, pages })
+        // SAFETY: Any task context.
+        let user = unsafe { bindings::pinlease_get_current_user() };
+        let mut charge = Self { user, mm, pages: 0 };
+        // SAFETY: Both references were just taken.
+        to_result(unsafe { bindings::pinlease_charge_pinned(user, mm, pages as c_ulong) })?;
+        charge.pages = pages;
+        Ok(charge)
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        // SAFETY: `current` charged so much and holds a reference.
+        // SAFETY: `current` charged so much and holds the references.
         unsafe {
-            bindings::pinlease_uncharge_pinned(self.mm, self.pages as c_ulong);
+            bindings::pinlease_uncharge_pinned(self.user, self.mm, self.pages as c_ulong);
+            bindings::pinlease_put_user(self.user);
             bindings::pinlease_mmdrop(self.mm);
         }
     }

@@ -34,12 +34,13 @@ impl SuperBlock {
         unsafe { ModuleRef::get(self.filesystem_type().owner) }
     }
 
-    /// Whether it is frozen or on the way; exact only with `s_umount` held.
-    pub(crate) fn is_freezing(&self) -> bool {
+    /// Whether a page fault may have to wait for a thaw; exact only with `s_umount` held. (A freeze
+    /// that still waits for writers lets page faults pass.)
+    pub(crate) fn refuses_page_faults(&self) -> bool {
         // SAFETY: The superblock is valid; the field is read once.
         let level =
             unsafe { core::ptr::addr_of!((*self.as_ptr()).s_writers.frozen).read_volatile() };
-        i64::from(level) != i64::from(bindings::SB_UNFROZEN)
+        level as u32 >= bindings::SB_FREEZE_PAGEFAULT as u32
     }
 
     /// Keeps a freeze from beginning; `None` when it is frozen or on the way. Never waits.
@@ -47,6 +48,12 @@ impl SuperBlock {
         // SAFETY: The superblock is valid.
         unsafe { bindings::pinlease_sb_start_write_trylock(self.as_ptr()) }
             .then_some(WriteGuard(self))
+    }
+
+    /// Bytes in a block.
+    pub(crate) fn block_size(&self) -> u64 {
+        // SAFETY: The superblock is valid; its block size is set when it is mounted.
+        unsafe { (*self.as_ptr()).s_blocksize as u64 }
     }
 
     /// Whether its device carries protection information (T10-PI).

@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::prelude::*;
 
 /// A `struct delayed_work` on the system's unbound queue.
@@ -13,6 +14,8 @@ use kernel::prelude::*;
 pub(crate) struct StaticWork {
     work: UnsafeCell<bindings::delayed_work>,
     function: fn(),
+    /// Jiffies at which it is to run; 0: it is not queued.
+    due: AtomicU64,
 }
 
 // SAFETY: The workqueue code locks a `delayed_work` itself.
@@ -23,6 +26,7 @@ impl StaticWork {
         Self {
             work: UnsafeCell::new(pin_init::zeroed()),
             function,
+            due: AtomicU64::new(0),
         }
     }
 
@@ -32,15 +36,22 @@ impl StaticWork {
         unsafe { bindings::pinlease_init_delayed_work(self.work.get(), Some(Self::run)) };
     }
 
-    /// Runs the function in `milliseconds`, once, whenever it was to run before.
-    pub(crate) fn run_in(&'static self, milliseconds: u32) {
+    /// Runs the function within `milliseconds`: a run that is due earlier stays.
+    pub(crate) fn run_within(&'static self, milliseconds: u32) {
+        let delay = jiffies_of(milliseconds);
+        let due = now() + delay as u64;
+        let pending = self.due.load(Ordering::Relaxed);
+        if pending != 0 && pending <= due {
+            return;
+        }
+        self.due.store(due, Ordering::Relaxed);
         // SAFETY: Initialized by `init`; the queue exists always.
         unsafe {
             bindings::mod_delayed_work_on(
                 bindings::wq_misc_consts_WORK_CPU_UNBOUND as c_int,
                 bindings::system_dfl_wq,
                 self.work.get(),
-                bindings::__msecs_to_jiffies(milliseconds),
+                delay,
             )
         };
     }
@@ -49,6 +60,7 @@ impl StaticWork {
     pub(crate) fn cancel(&'static self) {
         // SAFETY: Initialized by `init`.
         unsafe { bindings::cancel_delayed_work_sync(self.work.get()) };
+        self.due.store(0, Ordering::Relaxed);
     }
 
     unsafe extern "C" fn run(work: *mut bindings::work_struct) {
@@ -59,6 +71,19 @@ impl StaticWork {
         // SAFETY: The work is embedded at the start of a `delayed_work`, and that of a static
         // `StaticWork` (asserted above).
         let this = unsafe { &*work.cast::<Self>() };
+        this.due.store(0, Ordering::Relaxed);
         (this.function)();
     }
+}
+
+/// Jiffies in so many milliseconds.
+fn jiffies_of(milliseconds: u32) -> c_ulong {
+    // SAFETY: A pure function.
+    unsafe { bindings::__msecs_to_jiffies(milliseconds) }
+}
+
+/// Jiffies since boot, which do not wrap.
+fn now() -> u64 {
+    // SAFETY: On 64 bits a word that is read whole.
+    unsafe { core::ptr::addr_of!(bindings::jiffies_64).read_volatile() }
 }

@@ -143,8 +143,14 @@ impl Engine {
         // SAFETY: The engine is in an `Arc` that its file holds, and lets go of the attachment
         // in `release`.
         let attachment = unsafe { Attachment::new(lease, pin, &OPERATIONS, context) }?;
-        let pages = attachment.pages()?;
-        self.give(Memory::Attached(attachment), pages)
+        // A revoke waits for the lock, so that the table stays while it is read.
+        let state = self.state.lock();
+        let pages = match state.revoked {
+            true => Err(ENODEV),
+            false => attachment.pages(),
+        };
+        drop(state);
+        self.give(Memory::Attached(attachment), pages?)
     }
 
     fn pin_raw(&self, wanted: bindings::dmasim_pin_raw) -> Result {

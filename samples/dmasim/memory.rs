@@ -75,7 +75,8 @@ impl Attachment {
         from_err_ptr(attachment).map(Self)
     }
 
-    /// Errors: `ENODEV` when it was revoked, `ENOMEM`.
+    /// To be called under a lock that the revoke callback takes. Errors: `ENODEV` when it was
+    /// revoked, `ENOMEM`.
     pub(crate) fn pages(&self) -> Result<Pages> {
         // SAFETY: The attachment is not detached.
         let table = from_err_ptr(unsafe { bindings::pinlease_sg_table(self.0) }.cast_mut())?;

@@ -120,6 +120,7 @@ struct pinlease_pin {
  *   ENOENT  no such pin
  *   EBUSY   a driver is using the pin, or the filesystem is frozen; the pin
  *           stays
+ *   ENOMEM  no memory; the pin stays
  *   ENOSPC, EIO  the pages are unpinned, but could not be made dirty;
  *           fsync(2) reports it too
  */

@@ -55,6 +55,31 @@ fn no_leak(context: &Context) -> TestResult {
     for _ in 0..WARM_UP {
         round(context)?;
     }
+    // Other caches of the kernel come and go, a leak comes each time.
+    if let Err(first) = no_growth(context) {
+        println!("{first}; once more");
+        no_growth(context)?;
+    }
+    let acquired = counter("/proc/vmstat", "nr_foll_pin_acquired")?;
+    let released = counter("/proc/vmstat", "nr_foll_pin_released")?;
+    ensure!(
+        acquired == released,
+        "{acquired} pins were taken, {released} given back"
+    );
+    for cache in fs::read_dir("/sys/kernel/slab")? {
+        let name = cache?.file_name();
+        let name = name.to_string_lossy();
+        ensure!(
+            !name.contains("pinlease") && !name.contains("dmasim"),
+            "kmem cache {name} is left"
+        );
+    }
+    ensure!(hooked_functions()?.is_empty(), "a hook is left");
+    Ok(())
+}
+
+/// Runs the rounds, after which no more memory may be used than before.
+fn no_growth(context: &Context) -> TestResult {
     let before = Usage::now()?;
     for _ in 0..context.cycles {
         round(context)?;
@@ -79,21 +104,6 @@ fn no_leak(context: &Context) -> TestResult {
             "{what} grew by {grown} bytes, {allowed} are allowed"
         );
     }
-    let acquired = counter("/proc/vmstat", "nr_foll_pin_acquired")?;
-    let released = counter("/proc/vmstat", "nr_foll_pin_released")?;
-    ensure!(
-        acquired == released,
-        "{acquired} pins were taken, {released} given back"
-    );
-    for cache in fs::read_dir("/sys/kernel/slab")? {
-        let name = cache?.file_name();
-        let name = name.to_string_lossy();
-        ensure!(
-            !name.contains("pinlease") && !name.contains("dmasim"),
-            "kmem cache {name} is left"
-        );
-    }
-    ensure!(hooked_functions()?.is_empty(), "a hook is left");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod fsyncs;
 mod hooks;
 mod idle;
 mod refuse;
+mod reserve;
 pub mod s01_after_clean;
 pub mod s02_tearing;
 pub mod s04_background;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         trace::TESTS,
         refuse::TESTS,
         idle::TESTS,
+        reserve::TESTS,
         fsyncs::TESTS,
         cycle::TESTS,
     ]

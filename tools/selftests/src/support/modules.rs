@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Loading and unloading of the two modules.
 
-use std::{fs::File, path::Path};
+use std::{ffi::CStr, fs::File, path::Path};
 
 use anyhow::{Context, Result};
 use nix::{
@@ -23,9 +23,19 @@ pub fn is_loaded(name: &str) -> bool {
 /// The file is missing, or the kernel refuses it: then the error can be
 /// downcast to its [`Errno`].
 pub fn load(folder: &Path, name: &str) -> Result<()> {
+    load_with(folder, name, c"")
+}
+
+/// Loads `folder/name.ko` with these parameters.
+///
+/// # Errors
+///
+/// As [`load`].
+pub fn load_with(folder: &Path, name: &str, parameters: &CStr) -> Result<()> {
     let path = folder.join(name).with_extension("ko");
     let file = File::open(&path).with_context(|| path.display().to_string())?;
-    finit_module(&file, c"", ModuleInitFlags::empty()).with_context(|| path.display().to_string())
+    finit_module(&file, parameters, ModuleInitFlags::empty())
+        .with_context(|| path.display().to_string())
 }
 
 /// Unloads a module, without waiting for it to become unused.
