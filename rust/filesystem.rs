@@ -32,6 +32,9 @@ fn refusal(file: &File) -> Result<Option<&'static CStr>> {
     if inode.is_swapfile() {
         return Ok(Some(c"it is a swap file"));
     }
+    if super_block.is_zoned() {
+        return Ok(Some(c"its disk has zones, and zone append cannot be split"));
+    }
     match super_block.filesystem_name().to_bytes() {
         b"ext4" => ext4(file, super_block),
         b"xfs" => xfs(file, super_block),

@@ -138,8 +138,8 @@ impl Snapshot {
                 return snapshot;
             }
         }
-        FROM_RESERVE.fetch_add(1, Ordering::Relaxed);
         if total <= PIECE {
+            FROM_RESERVE.fetch_add(1, Ordering::Relaxed);
             let mut snapshot = reserve::take();
             // The reserve's elements have room for it.
             let _ = snapshot.list(bio);

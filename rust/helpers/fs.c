@@ -32,6 +32,11 @@ bool pinlease_sb_has_integrity(const struct super_block *sb)
 	return sb->s_bdev && blk_get_integrity(sb->s_bdev->bd_disk);
 }
 
+bool pinlease_sb_is_zoned(const struct super_block *sb)
+{
+	return sb->s_bdev && bdev_is_zoned(sb->s_bdev);
+}
+
 bool pinlease_sb_start_write_trylock(struct super_block *sb)
 {
 	return sb_start_write_trylock(sb);

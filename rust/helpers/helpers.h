@@ -48,6 +48,7 @@ int pinlease_may_lease(struct file *file);
 bool pinlease_inode_is_dax(const struct inode *inode);
 bool pinlease_inode_is_swapfile(const struct inode *inode);
 bool pinlease_sb_has_integrity(const struct super_block *sb);
+bool pinlease_sb_is_zoned(const struct super_block *sb);
 bool pinlease_sb_start_write_trylock(struct super_block *sb);
 void pinlease_sb_end_write(struct super_block *sb);
 size_t pinlease_iov_iter_count(const struct iov_iter *iter);

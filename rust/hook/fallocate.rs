@@ -15,7 +15,11 @@ fn fallocate(
     offset: i64,
     length: i64,
 ) -> c_long {
-    let block = file.super_block().block_size();
+    let super_block = file.super_block();
+    let block = match super_block.filesystem_name().to_bytes() {
+        b"xfs" => super_block.block_size(),
+        _ => 0,
+    };
     if let Err(error) = conflict::check(file.mapping(), changed(mode as u32, offset, length, block))
     {
         return error.to_errno() as c_long;

@@ -108,7 +108,7 @@ impl Bio {
                 set.as_ptr(),
             )
         };
-        // It is an error pointer only for what cannot be split: zone append, REQ_NOWAIT.
+        // It is an error pointer only for what cannot be split: zone append, REQ_ATOMIC.
         if front.is_null() || (front as isize) < 0 && (front as isize) >= -4095 {
             return None;
         }

@@ -50,6 +50,12 @@ impl SuperBlock {
             .then_some(WriteGuard(self))
     }
 
+    /// Whether its device has zones.
+    pub(crate) fn is_zoned(&self) -> bool {
+        // SAFETY: The superblock is valid.
+        unsafe { bindings::pinlease_sb_is_zoned(self.as_ptr()) }
+    }
+
     /// Bytes in a block.
     pub(crate) fn block_size(&self) -> u64 {
         // SAFETY: The superblock is valid; its block size is set when it is mounted.

@@ -15,7 +15,8 @@
  *   EFAULT  the argument cannot be read or written
  *   EINVAL  size is smaller than the first version of the structure, a
  *           reserved field is not zero, or an unknown flag is set
- *   E2BIG   size is larger than the module's structure and the rest is not zero
+ *   E2BIG   size is larger than the module's structure and the rest is not zero,
+ *           or larger than 4096
  *   ENOTTY  unknown command
  */
 #ifndef _UAPI_LINUX_PINLEASE_H
@@ -92,7 +93,7 @@ struct pinlease_acquire {
  *   EDQUOT  the lease has as many pins as it may have
  *   ENOSPC, EIO  the filesystem could not make a page writable (a page fault
  *           does not tell an exceeded quota from other errors: EIO)
- *   EINTR   a signal arrived
+ *   EINTR   a fatal signal arrived
  */
 struct pinlease_pin {
 	__u32 size;
@@ -116,7 +117,7 @@ struct pinlease_pin {
  * @id:       from PINLEASE_IOC_PIN
  *
  * What the device wrote before the call reaches the file like any other
- * dirty page.  Errors:
+ * dirty page; under PINLEASE_PIN_MARKED, what was marked.  Errors:
  *   ENOENT  no such pin
  *   EBUSY   a driver is using the pin, or the filesystem is frozen; the pin
  *           stays
@@ -165,7 +166,7 @@ struct pinlease_mark {
  * @rearmed:      folios of this file re-armed since its first lease
  * @errors:       re-arms and snapshots of this file that failed
  *
- * All fields but @size are set by the kernel.
+ * All fields are set by the kernel; @size becomes that of its structure.
  */
 struct pinlease_query {
 	__u32 size;

@@ -35,8 +35,8 @@ pub struct Hold {
     #[arg(long)]
     pin: bool,
     /// What happens when a conflicting operation meets the lease: kill,
-    /// revoke, block or refuse.
-    #[arg(long, default_value = "kill")]
+    /// revoke, block or refuse (the only one that this module can keep).
+    #[arg(long, default_value = "refuse")]
     policy: Policy,
     /// How long a breaker waits, such as 500ms or 5s; by default the sysctl
     /// fs.lease-break-time.

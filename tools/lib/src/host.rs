@@ -31,6 +31,8 @@ fn redirected(text: &str) -> Vec<String> {
             let mut words = line.split_whitespace();
             let name = words.next()?;
             words
+                // "[MODULE]", then "(USERS)".
+                .skip_while(|word| !word.starts_with('('))
                 .skip(1)
                 .take_while(|word| word.len() == 1)
                 .any(|word| word == "I")
@@ -47,6 +49,7 @@ mod tests {
     fn flags() {
         let text = "folio_mkclean (1) R I     \ttramp: 0xffffffffc0000000 (handler+0x0/0x10)\n\
                     vfs_read (2)  \n\
+                    ext4_sync_file [ext4] (1)   I     M \ttramp: 0xffffffffc0000000\n\
                     bpf_prog_I (1)    D M \tdirect-->bpf_trampoline_1\n";
         assert_eq!(redirected(text), ["folio_mkclean"]);
     }
