@@ -2,8 +2,10 @@
 
 //! The abstraction layer: safe types over the C structures that the kernel crate does not cover.
 //!
-//! Everything above this layer is free of `unsafe`, except for [`crate::gup`],
-//! [`crate::snapshot`] and the hook engine, each of which says why.
+//! Together with what borders on C elsewhere, it is the only place with `unsafe`: [`crate::gup`]
+//! (pins), [`crate::snapshot`] (vectors of bios), the hook engine, [`crate::attach`] (the C ABI),
+//! [`crate::trace`] (tracepoints), [`crate::uapi`] (bytes from user space), and where a lock in a
+//! static is initialized. The hooks themselves, leases, re-arming, conflicts and policy have none.
 
 pub(crate) mod anon_file;
 pub(crate) mod bio;

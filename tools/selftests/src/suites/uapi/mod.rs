@@ -33,6 +33,7 @@ pub const TESTS: &[Test] = &[
     Test::new("uapi.pin-outside", pin::outside),
     Test::new("uapi.unpin", pin::unpin),
     Test::new("uapi.unpin-attached", pin::unpin_attached),
+    Test::new("uapi.detach-while-revoked", pin::detach_while_revoked),
     Test::new("uapi.query-sizes", mark::query_sizes),
     Test::new("uapi.mark-errors", mark::errors),
     Test::new("uapi.mark-writes", mark::writes),

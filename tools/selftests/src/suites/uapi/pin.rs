@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! PIN and UNPIN.
 
-use std::{num::NonZeroUsize, os::fd::AsFd, ptr::NonNull};
+use std::{num::NonZeroUsize, os::fd::AsFd, ptr::NonNull, thread, time::Duration};
 
 use anyhow::{ensure, Context as _, Result};
 use nix::{
@@ -199,4 +199,32 @@ pub fn unpin_attached(context: &Context) -> TestResult {
     );
     drop(engine);
     Ok(unpin()?)
+}
+
+/// Of two drivers the second detaches while the first is being stopped: it must
+/// not be called afterwards, when its memory is gone.
+pub fn detach_while_revoked(context: &Context) -> TestResult {
+    const PAUSE: Duration = Duration::from_secs(1);
+    let (device, mapped) = setup(context)?;
+    for _ in 0..3 {
+        let lease = lease(&device, &mapped)?;
+        let id = lease
+            .pin(mapped.address(0), PAGE, PinOptions::default())?
+            .into_id();
+        let (slow, quick) = (Engine::open()?, Engine::open()?);
+        slow.attach(&lease, id)?;
+        quick.attach(&lease, id)?;
+        // Stopping it takes as long as it sleeps.
+        slow.start(1, PAUSE)?;
+        let closing = thread::spawn(move || drop(lease));
+        thread::sleep(PAUSE / 4);
+        drop(quick);
+        closing.join().expect("closing the lease panicked");
+        let revoked = slow.write_all(2).expect_err("the memory is gone");
+        ensure!(
+            revoked.downcast_ref() == Some(&Errno::ENODEV),
+            "writing to revoked memory: {revoked:#}"
+        );
+    }
+    Ok(())
 }
