@@ -23,7 +23,7 @@ pub struct GuestOptions {
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
     /// Folder of the programs for the guest.
-    #[arg(long, default_value = "tools/target/x86_64-unknown-linux-gnu/release")]
+    #[arg(long, default_value = "out/programs")]
     pub programs: PathBuf,
     /// More arguments for the program that boots the guest; may be repeated.
     #[arg(long = "vm-arg", allow_hyphen_values = true)]
