@@ -40,7 +40,7 @@ impl SuperBlock {
         // SAFETY: The superblock is valid; the field is read once.
         let level =
             unsafe { core::ptr::addr_of!((*self.as_ptr()).s_writers.frozen).read_volatile() };
-        level as u32 >= bindings::SB_FREEZE_PAGEFAULT as u32
+        u32::from(level) >= bindings::SB_FREEZE_PAGEFAULT
     }
 
     /// Keeps a freeze from beginning; `None` when it is frozen or on the way. Never waits.
