@@ -51,6 +51,6 @@ mod tests {
                     vfs_read (2)  \n\
                     ext4_sync_file [ext4] (1)   I     M \ttramp: 0xffffffffc0000000\n\
                     bpf_prog_I (1)    D M \tdirect-->bpf_trampoline_1\n";
-        assert_eq!(redirected(text), ["folio_mkclean"]);
+        assert_eq!(redirected(text), ["folio_mkclean", "ext4_sync_file"]);
     }
 }
