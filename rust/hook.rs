@@ -4,8 +4,8 @@
 //!
 //! A hook sends callers of a kernel function to a Rust function of ours, which calls the original
 //! where it likes. ftrace does the sending, as for livepatches: one `struct ftrace_ops` with
-//! `FTRACE_OPS_FL_IPMODIFY` for all hooks, and `FTRACE_OPS_FL_PERMANENT` so that writing 0 to
-//! `kernel.ftrace_enabled` cannot drop the protection silently.
+//! `FTRACE_OPS_FL_IPMODIFY` for all hooks, and `FTRACE_OPS_FL_PERMANENT` so that no kernel lets
+//! `kernel.ftrace_enabled = 0` drop the protection silently (7.3 refuses that in any case).
 //!
 //! How the original is called is in [`call`], how addresses are found in [`install`].
 //!

@@ -182,7 +182,7 @@ impl Lease {
         let pin = self.find_pin(id)?;
         pin.close_if_unused()?;
         self.end_pin(&pin, Frozen::Refuse).inspect_err(|&error| {
-            if error == EBUSY || error == ENOMEM {
+            if keeps_pin(error) {
                 pin.reopen();
             }
         })
@@ -192,13 +192,8 @@ impl Lease {
     ///
     /// Errors: those of `struct pinlease_mark`.
     pub(crate) fn mark(&self, range: PageRange) -> Result {
-        let mut result = Ok(());
-        for pin in self.pins() {
-            if pin.range().overlaps(&range) {
-                result = result.and(self.file.rearm_pin(&pin, range, Frozen::Refuse));
-            }
-        }
-        result
+        self.file
+            .rearm_pins(range, Frozen::Refuse, |pin| pin.lease == self.id)
     }
 
     /// The descriptor was closed: stops drivers and ends all pins. May sleep.
@@ -224,7 +219,7 @@ impl Lease {
 
     fn end(&self, frozen: Frozen) -> bool {
         for pin in self.pins() {
-            if matches!(self.end_pin(&pin, frozen), Err(EBUSY | ENOMEM)) {
+            if self.end_pin(&pin, frozen).is_err_and(keeps_pin) {
                 return false;
             }
         }
@@ -244,15 +239,15 @@ impl Lease {
         self.file.pins().filter(|pin| pin.lease == self.id)
     }
 
-    /// Makes the pin's pages dirty, unless its holder marks, and unpins them. The pin stays with
-    /// `EBUSY` (frozen) and `ENOMEM`.
+    /// Makes the pin's pages dirty, unless its holder marks, and unpins them; some errors
+    /// [keep](keeps_pin) the pin.
     fn end_pin(&self, pin: &HeldPin, frozen: Frozen) -> Result {
         let rearmed = if pin.marked {
             Ok(())
         } else {
             self.file.rearm_pin(pin, pin.range(), frozen)
         };
-        if matches!(rearmed, Err(EBUSY | ENOMEM)) {
+        if rearmed.is_err_and(keeps_pin) {
             return rearmed;
         }
         if self.file.remove_pin(pin.id).is_some() {
@@ -263,4 +258,10 @@ impl Lease {
         }
         rearmed
     }
+}
+
+/// Whether a pin cannot end because of this error, which passes: a frozen filesystem (`EBUSY`), no
+/// memory.
+fn keeps_pin(error: Error) -> bool {
+    matches!(error, EBUSY | ENOMEM)
 }

@@ -169,7 +169,7 @@ impl LeasedFile {
     }
 
     /// The pin with the smallest id from `id` on, to walk the pins without the lock.
-    pub(crate) fn next_pin(&self, id: u64) -> Option<Arc<HeldPin>> {
+    fn next_pin(&self, id: u64) -> Option<Arc<HeldPin>> {
         let pins = self.pins.lock();
         let pin = pins.cursor_lower_bound(&id)?.current().1.clone();
         Some(pin)

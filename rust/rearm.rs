@@ -37,9 +37,19 @@ impl LeasedFile {
     /// open file reports. Errors: `EBUSY` (frozen; only with [`Frozen::Refuse`], and then nothing
     /// is recorded), `ENOMEM`, `EIO`.
     pub(crate) fn rearm(&self, range: PageRange, frozen: Frozen) -> Result {
+        self.rearm_pins(range, frozen, |pin| !pin.marked)
+    }
+
+    /// Re-arms the folios of `range` of those pins. As [`rearm`](Self::rearm).
+    pub(crate) fn rearm_pins(
+        &self,
+        range: PageRange,
+        frozen: Frozen,
+        wanted: impl Fn(&HeldPin) -> bool,
+    ) -> Result {
         let mut result = Ok(());
         for pin in self.pins() {
-            if !pin.marked && pin.range().overlaps(&range) {
+            if wanted(&pin) && pin.range().overlaps(&range) {
                 result = result.and(self.rearm_pin(&pin, range, frozen));
             }
         }

@@ -19,9 +19,6 @@ use kernel::{
 pub(crate) trait Structure: FromBytes + AsBytes + Copy {
     /// Bytes in its first version.
     const FIRST_VERSION: usize;
-
-    /// An all-zero one.
-    const ZERO: Self;
 }
 
 macro_rules! structures {
@@ -33,7 +30,6 @@ macro_rules! structures {
 
         impl Structure for bindings::$name {
             const FIRST_VERSION: usize = $size;
-            const ZERO: Self = pin_init::zeroed();
         }
 
         const _: () = assert!(size_of::<bindings::$name>() == $size);
@@ -61,16 +57,15 @@ pub(crate) fn read<T: Structure>(argument: usize) -> Result<T> {
         SizeError::TooSmall => EINVAL,
         SizeError::TooLarge => E2BIG,
     })?;
-    let mut bytes = KVec::from_elem(0u8, layout.copied + layout.must_be_zero, GFP_KERNEL)?;
-    UserSlice::new(pointer, bytes.len())
+    let given = layout.copied + layout.must_be_zero;
+    let mut bytes = KVec::from_elem(0u8, given.max(size_of::<T>()), GFP_KERNEL)?;
+    UserSlice::new(pointer, given)
         .reader()
-        .read_slice(&mut bytes)?;
-    if bytes[layout.copied..].iter().any(|&byte| byte != 0) {
+        .read_slice(&mut bytes[..given])?;
+    if bytes[layout.copied..given].iter().any(|&byte| byte != 0) {
         return Err(E2BIG);
     }
-    let mut whole = KVec::from_elem(0u8, size_of::<T>(), GFP_KERNEL)?;
-    whole[..layout.copied].copy_from_slice(&bytes[..layout.copied]);
-    T::from_bytes_copy(&whole).ok_or(EINVAL)
+    T::from_bytes_copy(&bytes[..size_of::<T>()]).ok_or(EINVAL)
 }
 
 /// Writes as much of `value` as the caller has room for, `given` being the size that he said. May

@@ -12,7 +12,7 @@ use pinlease_macros::hook;
 #[hook(symbol = "btrfs_submit_bbio", filesystem = "btrfs")]
 fn submit(original: Original, raw: *mut c_void, mirror: c_int) {
     if let Some(layout) = snapshot::btrfs_layout() {
-        let btrfs_bio = BtrfsBio::of_hook(raw, layout);
+        let btrfs_bio = BtrfsBio::new(raw, layout);
         if let Some(leased) = snapshot::leased_writeback(btrfs_bio.bio()) {
             snapshot::take(&leased, btrfs_bio.bio(), btrfs_bio);
         }

@@ -76,8 +76,7 @@ pub(crate) fn remove() {
         pr_err!("cannot remove the hooks: error {error}; they stay\n");
         return;
     }
-    // SAFETY: As above; empties the filter.
-    unsafe { bindings::ftrace_set_filter_ips(OPS.0.get(), core::ptr::null_mut(), 0, 0, 1) };
+    empty_filter();
     state.registered = false;
     forget_from(0);
     state.modules.clear();
@@ -159,14 +158,13 @@ fn activate(state: &mut State, before: usize, file: &File) -> Result {
     }
     let module = file.super_block().filesystem_module()?;
     state.modules.reserve(1, GFP_KERNEL)?;
-    set_filter(&mut addresses, false)?;
+    add_to_filter(&mut addresses)?;
     if !state.registered {
         // SAFETY: `OPS` is static and complete; its function and the replacements stay until
         // `quiesce` has returned.
         let error = unsafe { bindings::register_ftrace_function(OPS.0.get()) };
         if error != 0 {
-            // SAFETY: Not registered; empties the filter.
-            unsafe { bindings::ftrace_set_filter_ips(OPS.0.get(), core::ptr::null_mut(), 0, 0, 1) };
+            empty_filter();
             return Err(conflict(error));
         }
         state.registered = true;
@@ -176,7 +174,7 @@ fn activate(state: &mut State, before: usize, file: &File) -> Result {
     Ok(())
 }
 
-fn set_filter(addresses: &mut KVec<c_ulong>, remove: bool) -> Result {
+fn add_to_filter(addresses: &mut KVec<c_ulong>) -> Result {
     // SAFETY: The addresses are those of functions of the kernel or of modules that we or the
     // leased file keep loaded.
     let error = unsafe {
@@ -184,7 +182,7 @@ fn set_filter(addresses: &mut KVec<c_ulong>, remove: bool) -> Result {
             OPS.0.get(),
             addresses.as_mut_ptr(),
             addresses.len() as c_uint,
-            remove.into(),
+            0,
             0,
         )
     };
@@ -192,6 +190,13 @@ fn set_filter(addresses: &mut KVec<c_ulong>, remove: bool) -> Result {
         0 => Ok(()),
         error => Err(conflict(error)),
     }
+}
+
+/// Forgets all addresses, of which ftrace sends no more callers.
+fn empty_filter() {
+    const RESET: c_int = 1;
+    // SAFETY: `OPS` is static; no address is read.
+    unsafe { bindings::ftrace_set_filter_ips(OPS.0.get(), core::ptr::null_mut(), 0, 0, RESET) };
 }
 
 /// Says what stands in the way.

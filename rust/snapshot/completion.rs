@@ -45,6 +45,24 @@ pub(crate) trait End: Copy {
     unsafe fn redirect(self, snapshot: *mut Snapshot);
 }
 
+/// Sends the end of a bio to `end`, with `snapshot` as its private data.
+///
+/// # Safety
+///
+/// As for [`End::redirect`].
+unsafe fn redirect_bio(
+    bio: &Bio,
+    end: unsafe extern "C" fn(*mut bindings::bio),
+    snapshot: *mut Snapshot,
+) {
+    let bio = bio.as_ptr();
+    // SAFETY: As the caller promises.
+    unsafe {
+        (*bio).bi_end_io = Some(end);
+        (*bio).bi_private = snapshot.cast();
+    }
+}
+
 /// By `bi_end_io`.
 #[derive(Clone, Copy)]
 pub(crate) struct BioEnd<'a>(pub(crate) &'a Bio);
@@ -60,12 +78,8 @@ impl End for PieceEnd<'_> {
     }
 
     unsafe fn redirect(self, snapshot: *mut Snapshot) {
-        let bio = self.0.as_ptr();
         // SAFETY: As the caller promises.
-        unsafe {
-            (*bio).bi_end_io = Some(end_piece);
-            (*bio).bi_private = snapshot.cast();
-        }
+        unsafe { redirect_bio(self.0, end_piece, snapshot) };
     }
 }
 
@@ -101,12 +115,8 @@ impl End for BioEnd<'_> {
     }
 
     unsafe fn redirect(self, snapshot: *mut Snapshot) {
-        let bio = self.0.as_ptr();
         // SAFETY: As the caller promises.
-        unsafe {
-            (*bio).bi_end_io = Some(end_bio);
-            (*bio).bi_private = snapshot.cast();
-        }
+        unsafe { redirect_bio(self.0, end_bio, snapshot) };
     }
 }
 
@@ -157,8 +167,8 @@ pub(crate) struct BtrfsBio {
 type BtrfsEnd = unsafe extern "C" fn(*mut c_void);
 
 impl BtrfsBio {
-    /// The argument of a hooked `btrfs_submit_bbio`: a `struct btrfs_bio` that is being submitted.
-    pub(crate) fn of_hook(raw: *mut c_void, layout: BtrfsBioLayout) -> Self {
+    /// `raw` is a `struct btrfs_bio`: the argument of a hooked `btrfs_submit_bbio`, or of its end.
+    pub(crate) fn new(raw: *mut c_void, layout: BtrfsBioLayout) -> Self {
         Self {
             raw: raw.cast(),
             layout,
@@ -208,10 +218,7 @@ unsafe extern "C" fn end_btrfs_bio(raw: *mut c_void) {
         // Nobody could have come here without it.
         return;
     };
-    let btrfs_bio = BtrfsBio {
-        raw: raw.cast(),
-        layout,
-    };
+    let btrfs_bio = BtrfsBio::new(raw, layout);
     // SAFETY: `redirect` put it there, and a bio ends once.
     let snapshot = unsafe { KBox::<Snapshot>::from_raw(btrfs_bio.private().read().cast()) };
     let bio = btrfs_bio.bio().as_ptr();
