@@ -91,6 +91,7 @@ impl FileExt for File {
 pub(crate) fn of_descriptor(fd: i32) -> Result<ARef<File>> {
     let fd = u32::try_from(fd).map_err(|_| EBADF)?;
     let file = LocalFile::fget(fd)?;
-    // SAFETY: We are in an ioctl that took its file's position lock never (no fdget_pos region).
+    // SAFETY: The thread is in an ioctl, which takes its file by fdget() and not by fdget_pos(), and
+    // in no other system call.
     Ok(unsafe { LocalFile::assume_no_fdget_pos(file) })
 }

@@ -2,9 +2,8 @@
 //! `pinlease hold`.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::OpenOptions,
     io::{stdin, Read},
-    num::NonZeroUsize,
     os::fd::AsFd,
     process::ExitCode,
     time::Duration,
@@ -16,12 +15,11 @@ use nix::{
     errno::Errno,
     poll::{poll, PollFd, PollFlags, PollTimeout},
     sys::{
-        mman::{mmap, MapFlags, ProtFlags},
         signal::{SigSet, Signal},
         signalfd::SignalFd,
     },
 };
-use pinlease::{Device, Pin, PinOptions, Policy};
+use pinlease::{map_shared, Device, Pin, PinOptions, Policy};
 
 use crate::range::FileRange;
 
@@ -70,9 +68,10 @@ impl Hold {
             .with_context(|| path.to_string())?;
         let query = lease.query()?;
         let pin = if self.pin {
-            let address = map(&file, query.offset, query.length)?;
+            // Stays mapped until the process ends.
             let length = usize::try_from(query.length)?;
-            Some(lease.pin(address, length, PinOptions::default())?)
+            let address = map_shared(&file, query.offset, length).context("mmap")?;
+            Some(lease.pin(address.as_ptr(), length, PinOptions::default())?)
         } else {
             None
         };
@@ -88,23 +87,6 @@ impl Hold {
         pin.map_or(Ok(()), Pin::release)?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Maps the range; the mapping stays until the process ends.
-fn map(file: &File, offset: u64, length: u64) -> Result<*const u8> {
-    let length = NonZeroUsize::new(length.try_into()?).context("empty range")?;
-    // SAFETY: a new mapping at an address of the kernel's choice.
-    let address = unsafe {
-        mmap(
-            None,
-            length,
-            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-            MapFlags::MAP_SHARED,
-            file,
-            offset.try_into()?,
-        )
-    };
-    Ok(address.context("mmap")?.as_ptr().cast())
 }
 
 /// Returns at the end of standard input or when a signal comes.

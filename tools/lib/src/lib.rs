@@ -9,22 +9,16 @@
 //! # Examples
 //!
 //! ```no_run
-//! use std::{fs::OpenOptions, num::NonZeroUsize};
-//! use nix::sys::mman::{mmap, MapFlags, ProtFlags};
-//! use pinlease::{Device, PinOptions};
+//! use std::fs::OpenOptions;
+//! use pinlease::{map_shared, Device, PinOptions, Policy};
 //!
 //! let file = OpenOptions::new().read(true).write(true).open("data")?;
 //! let length = file.metadata()?.len() as usize;
-//! // SAFETY: a new mapping at an address of the kernel's choice.
-//! let memory = unsafe {
-//!     mmap(None, NonZeroUsize::new(length).ok_or("empty file")?,
-//!          ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-//!          MapFlags::MAP_SHARED, &file, 0)?
-//! };
+//! let memory = map_shared(&file, 0, length)?;
 //!
 //! let device = Device::open()?;
-//! let lease = device.lease(&file).acquire()?;
-//! let pin = lease.pin(memory.as_ptr().cast(), length, PinOptions::default())?;
+//! let lease = device.lease(&file).policy(Policy::Refuse).acquire()?;
+//! let pin = lease.pin(memory.as_ptr(), length, PinOptions::default())?;
 //! // … a driver is given lease and pin.id(), the device writes …
 //! file.sync_data()?; // what it has written so far is on the disk
 //! pin.release()?;
@@ -36,6 +30,7 @@ mod device;
 mod error;
 pub mod host;
 mod lease;
+mod map;
 mod pin;
 mod query;
 
@@ -43,6 +38,7 @@ pub use command::{issue, Argument};
 pub use device::{Device, DEVICE_PATH};
 pub use error::{AcquireError, MarkError, OpenError, PinError, QueryError, UnpinError};
 pub use lease::{Lease, LeaseBuilder, Policy};
+pub use map::map_shared;
 pub use pin::{Pin, PinOptions};
 pub use pinlease_uapi as uapi;
 pub use query::{Query, State};

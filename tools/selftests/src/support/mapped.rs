@@ -4,17 +4,15 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::Write,
-    num::NonZeroUsize,
     os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     ptr::NonNull,
 };
 
 use anyhow::{Context, Result};
-use nix::{
-    errno::Errno,
-    sys::mman::{mmap, munmap, MapFlags, ProtFlags},
-};
+use nix::{errno::Errno, sys::mman::munmap};
+
+use pinlease::map_shared;
 
 use super::stamp;
 
@@ -78,7 +76,7 @@ impl Mapped {
 
     fn new(file: File, path: &Path, pages: u64) -> Result<Self> {
         Ok(Self {
-            address: map(&file, pages)?,
+            address: map_shared(&file, 0, pages as usize * page_size()).context("mmap")?,
             file,
             path: path.into(),
             pages,
@@ -199,23 +197,6 @@ fn write_stamps(mut file: &File, pages: u64) -> Result<()> {
         file.write_all(&buffer).context("filling by write(2)")?;
     }
     Ok(())
-}
-
-/// Maps the first `pages` pages of `file` shared and writable.
-fn map(file: &File, pages: u64) -> Result<NonNull<u8>> {
-    let length = NonZeroUsize::new(pages as usize * page_size()).context("no pages")?;
-    // SAFETY: a new mapping at an address of the kernel's choice.
-    let address = unsafe {
-        mmap(
-            None,
-            length,
-            ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
-            MapFlags::MAP_SHARED,
-            file,
-            0,
-        )
-    };
-    Ok(address.context("mmap")?.cast())
 }
 
 #[cfg(test)]
