@@ -89,9 +89,12 @@ fn msync_all(rig: &Rig, _: &Scratch) -> Result<()> {
     unsafe { msync(address.cast(), rig.mapped.length(), MsyncFlags::MS_SYNC) }.context("msync")
 }
 
-/// What the device writes while it is frozen follows after the thaw.
+/// What the device wrote before a freeze is on the disk while it is frozen (a
+/// snapshot of the disk has it); what it writes meanwhile follows after the thaw.
 fn freeze(rig: &Rig, scratch: &Scratch) -> Result<()> {
+    let before = rig.engine.status()?.completed;
     let frozen = Frozen::freeze(scratch.dir())?;
+    rig.census(Requirement::AtLeast(before))?.all_kept()?;
     let meanwhile = rig.engine.wait_passes(2)?.completed;
     // A reader must not wait for the thaw either.
     let mut byte = [0];

@@ -16,7 +16,7 @@ use crate::{
     support::{
         expect::{errno, one_of},
         extended::with_size,
-        page_size, Engine, Fill, Mapped,
+        page_size, Engine, EngineState, Fill, Mapped,
     },
 };
 
@@ -205,6 +205,8 @@ pub fn unpin_attached(context: &Context) -> TestResult {
 /// not be called afterwards, when its memory is gone.
 pub fn detach_while_revoked(context: &Context) -> TestResult {
     const PAUSE: Duration = Duration::from_secs(1);
+    /// Enough to get the memory of an engine that was just closed.
+    const FRESH: usize = 32;
     let (device, mapped) = setup(context)?;
     for _ in 0..3 {
         let lease = lease(&device, &mapped)?;
@@ -219,12 +221,21 @@ pub fn detach_while_revoked(context: &Context) -> TestResult {
         let closing = thread::spawn(move || drop(lease));
         thread::sleep(PAUSE / 4);
         drop(quick);
+        let fresh = (0..FRESH)
+            .map(|_| Engine::open())
+            .collect::<Result<Vec<_>>>()?;
         closing.join().expect("closing the lease panicked");
         let revoked = slow.write_all(2).expect_err("the memory is gone");
         ensure!(
             revoked.downcast_ref() == Some(&Errno::ENODEV),
             "writing to revoked memory: {revoked:#}"
         );
+        for engine in fresh {
+            ensure!(
+                engine.status()?.state != EngineState::Revoked,
+                "a driver was called after it had detached: another one has its memory now"
+            );
+        }
     }
     Ok(())
 }
