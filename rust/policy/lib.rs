@@ -6,6 +6,9 @@
 //! `cargo test`.
 
 pub mod folio_runs;
+pub mod grace;
+pub mod lease_state;
 pub mod limits;
 pub mod range;
 pub mod structure_size;
+pub mod waits;

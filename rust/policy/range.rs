@@ -16,7 +16,7 @@ const PAGES_MAX: u64 = 1 << (63 - PAGE_SHIFT);
 /// # Invariants
 ///
 /// `0 < count` and `first + count <= PAGES_MAX`, so that byte offsets fit `loff_t`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct PageRange {
     first: u64,
     count: u64,
