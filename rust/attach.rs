@@ -102,6 +102,7 @@ impl Drop for Table {
 impl Attachment {
     fn new(lease_fd: c_int, pin_id: u64, driver: Driver) -> Result<Arc<Self>> {
         let lease = lease_file::of_file(&*file::of_descriptor(lease_fd)?)?;
+        lease.valid_range()?;
         let pin = lease.find_pin(pin_id)?;
         let table = Table::of(pin.pages())?;
         let memory = Memory {

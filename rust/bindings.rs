@@ -25,3 +25,6 @@
 mod generated;
 
 pub(crate) use generated::*;
+
+/// What XFS keeps to itself.
+pub(crate) use kernel::ffi::c_void as xfs_inode;

@@ -4,14 +4,18 @@
 
 use crate::{
     bindings,
-    lease::{Lease, Policy},
-    lease_file,
-    policy::range::{PageRange, RangeError},
+    lease::{Lease, Terms},
+    lease_file, listing, parameters,
+    policy::{
+        grace,
+        lease_state::Policy,
+        range::{PageRange, RangeError},
+    },
     sys::{
         file::{self, FileExt},
-        log,
+        sysctl, task,
     },
-    uapi,
+    uapi, watch,
 };
 use kernel::{
     fs::File,
@@ -34,6 +38,8 @@ impl MiscDevice for Device {
     fn ioctl(_device: &Self, _file: &File, command: u32, argument: usize) -> Result<isize> {
         match number(command)? {
             ACQUIRE => acquire(argument),
+            NEXT => listing::next(argument),
+            WATCH => open_watch(argument),
             _ => Err(ENOTTY),
         }
     }
@@ -46,11 +52,14 @@ pub(crate) const PIN: u32 = 1;
 pub(crate) const UNPIN: u32 = 2;
 pub(crate) const MARK: u32 = 3;
 pub(crate) const QUERY: u32 = 4;
+pub(crate) const SHRINK: u32 = 5;
+pub(crate) const NEXT: u32 = 6;
+pub(crate) const WATCH: u32 = 7;
 
 /// Errors: `ENOTTY` when it is no command of ours.
 pub(crate) fn number(command: u32) -> Result<u32> {
     let direction = match _IOC_NR(command) {
-        PIN | QUERY => kernel::uapi::_IOC_READ | kernel::uapi::_IOC_WRITE,
+        PIN | QUERY | NEXT => kernel::uapi::_IOC_READ | kernel::uapi::_IOC_WRITE,
         _ => kernel::uapi::_IOC_WRITE,
     };
     if kernel::ioctl::_IOC_TYPE(command) != bindings::PINLEASE_IOC_TYPE
@@ -75,21 +84,39 @@ fn acquire(argument: usize) -> Result<isize> {
         return Err(EBADF);
     }
     let range = range(&file, wanted.offset, wanted.length)?;
-    let lease = Lease::acquire(file, range, policy, wanted.grace_ms)?;
+    let grace_ms = grace::grace(
+        wanted.grace_ms,
+        sysctl::lease_break_seconds(),
+        parameters::grace_max_ms(),
+        task::has_cap_sys_resource(),
+    )
+    .map_err(|_| EPERM)?;
+    let terms = Terms {
+        range,
+        policy,
+        grace_ms,
+    };
+    let lease = Lease::acquire(file, terms)?;
     let close_on_exec = wanted.flags & bindings::PINLEASE_ACQUIRE_CLOEXEC != 0;
     lease_file::install(lease, close_on_exec).map(|descriptor| descriptor as isize)
 }
 
-/// Errors: `EINVAL` no policy, `EOPNOTSUPP` one that cannot be kept.
+fn open_watch(argument: usize) -> Result<isize> {
+    let wanted: bindings::pinlease_watch = uapi::read(argument)?;
+    if wanted.flags & !bindings::PINLEASE_WATCH_CLOEXEC != 0 {
+        return Err(EINVAL);
+    }
+    let close_on_exec = wanted.flags & bindings::PINLEASE_WATCH_CLOEXEC != 0;
+    watch::open(close_on_exec).map(|descriptor| descriptor as isize)
+}
+
+/// Errors: `EINVAL` no policy.
 fn policy(policy: u32) -> Result<Policy> {
     match policy {
+        bindings::PINLEASE_POLICY_KILL => Ok(Policy::Kill),
+        bindings::PINLEASE_POLICY_REVOKE => Ok(Policy::Revoke),
+        bindings::PINLEASE_POLICY_BLOCK => Ok(Policy::Block),
         bindings::PINLEASE_POLICY_REFUSE => Ok(Policy::Refuse),
-        bindings::PINLEASE_POLICY_KILL
-        | bindings::PINLEASE_POLICY_REVOKE
-        | bindings::PINLEASE_POLICY_BLOCK => {
-            log::refusal(c"only the policy to refuse can be kept");
-            Err(EOPNOTSUPP)
-        }
         _ => Err(EINVAL),
     }
 }

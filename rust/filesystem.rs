@@ -8,7 +8,7 @@ use crate::{
     bindings,
     policy::range::PAGE_SIZE,
     snapshot,
-    sys::{file::FileExt, log, super_block::SuperBlock},
+    sys::{file, file::FileExt, log, super_block::SuperBlock, xfs_inode},
 };
 use kernel::{fs::File, prelude::*};
 
@@ -21,6 +21,26 @@ pub(crate) fn check(file: &File) -> Result {
             Err(EOPNOTSUPP)
         }
     }
+}
+
+/// What may have changed of a file since [`check`] while it was not leased. May sleep.
+///
+/// Errors: `EOPNOTSUPP`.
+pub(crate) fn check_attributes(file: &File) -> Result {
+    let attributes = file.attributes()?;
+    if forbid_leases(&attributes) || file.inode().is_swapfile() {
+        log::refusal(c"its attributes do not allow it any more, or it is a swap file");
+        return Err(EOPNOTSUPP);
+    }
+    Ok(())
+}
+
+/// Whether files of this filesystem may be leased at all.
+pub(crate) fn is_known(super_block: &SuperBlock) -> bool {
+    matches!(
+        super_block.filesystem_name().to_bytes(),
+        b"ext4" | b"xfs" | b"btrfs"
+    )
 }
 
 /// Why `file` cannot be leased; `None` when it can.
@@ -43,6 +63,17 @@ fn refusal(file: &File) -> Result<Option<&'static CStr>> {
             c"only ext4, xfs and btrfs were proved to keep the promises",
         )),
     }
+}
+
+/// Whether a file could not be leased any more with these attributes, which are about to be set: the
+/// argument of a hooked `->fileattr_set`.
+pub(crate) fn attributes_conflict(attributes: *mut kernel::bindings::file_kattr) -> bool {
+    forbid_leases(&file::attributes_of(attributes))
+}
+
+fn forbid_leases(attributes: &bindings::file_kattr) -> bool {
+    attributes.flags & (bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL) != 0
+        || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
 }
 
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the
@@ -68,6 +99,9 @@ fn xfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
     }
     if file.attributes()?.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0 {
         return Ok(Some(c"it is on the realtime device"));
+    }
+    if xfs_inode::learn_layout().is_err() {
+        return Ok(Some(c"the kernel has no type information (BTF) of xfs"));
     }
     Ok(None)
 }

@@ -17,7 +17,7 @@ use crate::{
     leased_file::LeasedFile,
     policy::folio_runs::{self, Run, Step},
     policy::range::{PageRange, PAGE_SIZE},
-    sys::{file::FileExt, folio::Folio, memlock::Charge, vma::Vma},
+    sys::{file::FileExt, folio::Folio, memlock::Charge, task, vma::Vma},
 };
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{error::to_result, global_lock, prelude::*};
@@ -66,9 +66,6 @@ impl Pinned {
             for &page in &chunk[..got] {
                 pinned.push(page)?;
             }
-            // Truncate and the like are refused while the lease lives, so that the pages are
-            // those of the file; what came before the lease is caught here.
-            pinned.check(lease.file(), done)?;
             done += got as u64;
         }
         Ok(pinned)
@@ -77,7 +74,9 @@ impl Pinned {
     /// Takes over the pin of `page`.
     fn push(&mut self, page: *mut bindings::page) -> Result {
         // SAFETY: The page was pinned just now.
-        let folio = unsafe { Folio::of_page(page) }.as_ptr();
+        let folio = unsafe { Folio::of_page(page) };
+        folio.keep_in_cache();
+        let folio = folio.as_ptr();
         match folio_runs::step(self.runs.last().copied(), folio) {
             Step::Extend(run) => {
                 if let Some(last) = self.runs.last_mut() {
@@ -93,17 +92,15 @@ impl Pinned {
         Ok(())
     }
 
-    /// Errors: `EFAULT` when a folio from page `from` on is not where the file has it.
-    fn check(&self, file: &LeasedFile, from: u64) -> Result {
-        let late = self
-            .folios()
-            .filter(|(run, _)| u64::from(run.delta + run.pages) > from);
-        for (run, folio) in late {
+    /// Looks whether the folios are where the file has them: who maps a file may find pages that
+    /// are being truncated. Errors: `EAGAIN` when not.
+    pub(crate) fn check(&self, file: &LeasedFile) -> Result {
+        for (run, folio) in self.folios() {
             let index = self.range.first() + u64::from(run.delta);
             let end = index + u64::from(run.pages);
             let in_folio = folio.index() <= index && end <= folio.index() + folio.pages();
             if folio.mapping().map(|mapping| mapping.key()) != Some(file.key()) || !in_folio {
-                return Err(EFAULT);
+                return Err(EAGAIN);
             }
         }
         Ok(())
@@ -192,7 +189,7 @@ fn mapped_range(lease: &Lease, address: usize, pages: u64) -> Result<PageRange> 
         return Err(ENXIO);
     }
     let range = PageRange::aligned(vma.offset_of(address), length as u64).map_err(|_| EFAULT)?;
-    if !lease.range().contains(&range) {
+    if !lease.valid_range()?.contains(&range) {
         return Err(ENXIO);
     }
     lease.file().learn_operations(vma)?;
@@ -223,7 +220,7 @@ struct Granted {
 
 impl Granted {
     fn to_current(file: &LeasedFile) -> Result<Self> {
-        let task = current_key();
+        let task = task::key();
         let mut grants = GRANTS.lock();
         grants.0.push((task, file.key()), GFP_ATOMIC)?;
         GRANT_COUNT.store(grants.0.len(), Ordering::Relaxed);
@@ -245,11 +242,6 @@ pub(crate) fn granted(mapping_key: usize) -> bool {
     if GRANT_COUNT.load(Ordering::Relaxed) == 0 {
         return false;
     }
-    let wanted = (current_key(), mapping_key);
+    let wanted = (task::key(), mapping_key);
     GRANTS.lock().0.iter().any(|&granted| granted == wanted)
-}
-
-fn current_key() -> usize {
-    // SAFETY: Any context; the pointer is only compared.
-    unsafe { bindings::pinlease_current() as usize }
 }

@@ -13,19 +13,28 @@
 
 pub(crate) mod btrfs_submit_bbio;
 pub(crate) mod call;
+pub(crate) mod do_truncate;
 pub(crate) mod fallocate;
+pub(crate) mod fileattr_set;
 pub(crate) mod folio_mkclean;
 pub(crate) mod freeze_super;
 pub(crate) mod fsync;
 mod handler;
 pub(crate) mod install;
+pub(crate) mod move_extents;
 pub(crate) mod remap_file_range;
+pub(crate) mod remap_verify_area;
 pub(crate) mod setattr;
 mod signature;
 pub(crate) mod submit_bio;
+pub(crate) mod swap_activate;
+pub(crate) mod swapon;
 pub(crate) mod sync_inodes_sb;
 pub(crate) mod vma_needs_dirty_tracking;
 pub(crate) mod write_iter;
+pub(crate) mod xfs_commit_range;
+pub(crate) mod xfs_exchange_range;
+pub(crate) mod xfs_swap_extents;
 
 use crate::bindings;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -34,7 +43,7 @@ use kernel::prelude::*;
 pub(crate) use signature::{HookArg, HookReturn};
 
 /// Every hook, in the order of installation.
-pub(crate) static HOOKS: [&Hook; 11] = [
+pub(crate) static HOOKS: [&Hook; 20] = [
     &folio_mkclean::HOOK,
     &submit_bio::HOOK,
     &btrfs_submit_bbio::HOOK,
@@ -46,6 +55,15 @@ pub(crate) static HOOKS: [&Hook; 11] = [
     &fallocate::HOOK,
     &remap_file_range::HOOK,
     &write_iter::HOOK,
+    &do_truncate::HOOK,
+    &swap_activate::HOOK,
+    &swapon::HOOK,
+    &fileattr_set::HOOK,
+    &move_extents::HOOK,
+    &remap_verify_area::HOOK,
+    &xfs_exchange_range::HOOK,
+    &xfs_commit_range::HOOK,
+    &xfs_swap_extents::HOOK,
 ];
 
 /// How many functions one hook can replace: one for each filesystem, for operations.
@@ -61,6 +79,8 @@ pub(crate) enum Source {
     FileOperation(fn(&bindings::file_operations) -> Option<*const ()>),
     /// The leased inode's operations.
     InodeOperation(fn(&bindings::inode_operations) -> Option<*const ()>),
+    /// The operations of its mapping.
+    MappingOperation(fn(&bindings::address_space_operations) -> Option<*const ()>),
 }
 
 /// One hooked address.

@@ -5,140 +5,191 @@
 //! Lock order: the registry's `CHANGES`, then everything of [`LeasedFile`].
 
 use crate::{
+    arbiter::{uapi_policy, Leased, PinRecord},
+    event::{About, Event},
+    event_queue::EventQueue,
     filesystem,
     gup::Pinned,
+    holder::Holder,
     hook,
     leased_file::LeasedFile,
     parameters,
     pin::HeldPin,
-    policy::range::PageRange,
+    policy::{
+        lease_state::{LeaseState, Policy},
+        range::PageRange,
+    },
     rearm::Frozen,
     registry::{self, CHANGES},
-    sys::file::FileExt,
-    tick, trace,
+    sys::{file::FileExt, interval_map::Entry},
+    tick, trace, watch,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{
     fs::File,
+    impl_has_work, new_work,
     prelude::*,
     sync::{aref::ARef, Arc},
-    task::Kuid,
     time::{delay::fsleep, Delta},
+    workqueue::{Work, WorkItem},
 };
 
-/// Who yields when a conflicting operation meets a lease.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Policy {
-    /// The breaker gets ETXTBSY.
-    Refuse = crate::bindings::PINLEASE_POLICY_REFUSE,
+/// A right to have a range of a file pinned for writing.
+///
+/// Its range and its state are the [`Arbiter`](crate::arbiter::Arbiter)'s.
+#[pin_data]
+pub(crate) struct Lease {
+    /// Names it; never used twice.
+    pub(crate) id: u64,
+    file: Arc<LeasedFile>,
+    pub(crate) policy: Policy,
+    pub(crate) grace_ms: u32,
+    pub(crate) holder: Holder,
+    #[pin]
+    pub(crate) events: EventQueue,
+    /// What is done when the policy acts.
+    #[pin]
+    withdrawal: Work<Lease>,
+    pin_count: AtomicU64,
+    pinned_pages: AtomicU64,
 }
 
-impl Policy {
-    /// As user space writes it.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Refuse => "refuse",
+impl_has_work! {
+    impl HasWork<Self> for Lease { self.withdrawal }
+}
+
+/// A file that is going to be leased: it is known to hooks as long as this lives.
+struct Coming(Arc<LeasedFile>);
+
+impl Coming {
+    /// Installs the hooks if it is the first. May sleep.
+    fn to(file: ARef<File>) -> Result<Self> {
+        let mut changes = CHANGES.lock();
+        if let Some(leased) = registry::find(file.mapping().key()) {
+            leased.arbiter.lock().announce();
+            return Ok(Self(leased));
+        }
+        let first = registry::is_empty();
+        hook::install::install_for(&file)?;
+        let leased = LeasedFile::new(file)?;
+        leased.arbiter.lock().announce();
+        changes
+            .insert(leased.clone())
+            .inspect_err(|_| leased.end())?;
+        if first {
+            tick::start();
+        }
+        Ok(Self(leased))
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let mut arbiter = self.0.arbiter.lock();
+        arbiter.arrived();
+        let unused = arbiter.is_unused();
+        drop(arbiter);
+        if unused {
+            tick::look_soon();
         }
     }
 }
 
-/// A right to have a range of a file pinned for writing.
-pub(crate) struct Lease {
-    id: u64,
-    file: Arc<LeasedFile>,
-    range: PageRange,
+/// What the holder asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    pub(crate) range: PageRange,
     pub(crate) policy: Policy,
     pub(crate) grace_ms: u32,
-    holder: Kuid,
-    pin_count: AtomicU64,
-    pinned_pages: AtomicU64,
 }
+
+/// Milliseconds that a killed holder has to die.
+const DYING_MS: i64 = 5000;
+
+/// Milliseconds between looks at what passes.
+const LOOK_MS: i64 = 10;
 
 static NEXT_LEASE: AtomicU64 = AtomicU64::new(1);
 static NEXT_PIN: AtomicU64 = AtomicU64::new(1);
 
 impl Lease {
-    /// Leases `range` of `file`. Installs the hooks if it is the first lease. May sleep.
+    /// Leases a range of `file` to the current process. Installs the hooks if it is the first lease.
+    /// May sleep.
     ///
     /// Errors: those of `struct pinlease_acquire`.
-    pub(crate) fn acquire(
-        file: ARef<File>,
-        range: PageRange,
-        policy: Policy,
-        grace_ms: u32,
-    ) -> Result<Arc<Self>> {
-        filesystem::check(&file)?;
+    pub(crate) fn acquire(file: ARef<File>, terms: Terms) -> Result<Arc<Self>> {
+        if registry::find(file.mapping().key()).is_none() {
+            filesystem::check(&file)?;
+        }
         file.may_lease()?;
-        let holder = Kuid::current_euid();
-        let mut changes = CHANGES.lock();
-        changes.charge(holder, parameters::leases_per_user())?;
-        let lease = Self::register(&mut changes, file, range, policy, grace_ms, holder);
+        let holder = Holder::current();
+        if terms.policy == Policy::Kill && holder.process.is_init() {
+            return Err(EOPNOTSUPP);
+        }
+        let user = holder.user;
+        CHANGES.lock().charge(user, parameters::leases_per_user())?;
+        let lease = Coming::to(file).and_then(|coming| Self::add(&coming, terms, holder));
         if lease.is_err() {
-            changes.uncharge(holder);
+            CHANGES.lock().uncharge(user);
             tick::look_soon();
         }
-        drop(changes);
         let lease = lease?;
-        // From now on snapshots are taken; what is in flight was not.
-        lease.file.mapping().wait_for_writeback(range);
-        trace::lease_acquire(lease.file.inode(), range, policy as u32);
+        lease.tell_watchers(Event::acquired, terms.range);
+        // From now on attributes that forbid leases cannot be set; they may have been just now.
+        filesystem::check_attributes(lease.file.file()).inspect_err(|_| lease.clone().release())?;
+        let (range, policy) = (terms.range, uapi_policy(terms.policy));
+        trace::lease_acquire(lease.file.inode(), range, policy);
         Ok(lease)
     }
 
-    fn register(
-        changes: &mut registry::Changes,
-        file: ARef<File>,
-        range: PageRange,
-        policy: Policy,
-        grace_ms: u32,
-        holder: Kuid,
-    ) -> Result<Arc<Self>> {
-        let id = NEXT_LEASE.fetch_add(1, Ordering::Relaxed);
-        let new = |leased: Arc<LeasedFile>| {
-            leased.add_range(id, range)?;
-            let lease = Self {
-                id,
-                file: leased.clone(),
-                range,
-                policy,
-                grace_ms,
+    fn add(coming: &Coming, terms: Terms, holder: Holder) -> Result<Arc<Self>> {
+        let file = &coming.0;
+        // Nothing runs or is in flight any more that did not see the file among the leased ones,
+        // or was submitted without snapshots.
+        file.wait_for_beginning()?;
+        file.inode().wait_for_operations()?;
+        file.mapping().wait_for_writeback(terms.range);
+        match PageRange::covering(0, file.inode().size()) {
+            Ok(whole) if whole.contains(&terms.range) => (),
+            _ => return Err(ENXIO),
+        }
+        let leased = file.clone();
+        let lease = Arc::pin_init(
+            pin_init!(Self {
+                id: NEXT_LEASE.fetch_add(1, Ordering::Relaxed),
+                file: leased,
+                policy: terms.policy,
+                grace_ms: terms.grace_ms,
                 holder,
+                events <- EventQueue::new(),
+                withdrawal <- new_work!("pinlease_withdrawal"),
                 pin_count: AtomicU64::new(0),
                 pinned_pages: AtomicU64::new(0),
-            };
-            Arc::new(lease, GFP_KERNEL)
-                .inspect_err(|_| {
-                    leased.remove_range(id);
-                })
-                .map_err(Error::from)
-        };
-        if let Some(leased) = registry::find(file.mapping().key()) {
-            return new(leased);
-        }
-        let first = registry::is_empty();
-        hook::install::install_for(&file)?;
-        let leased = LeasedFile::new(file)?;
-        let result = changes
-            .insert(leased.clone())
-            .and_then(|()| new(leased.clone()));
-        match result {
-            Ok(_) if first => tick::start(),
-            Ok(_) => (),
-            Err(_) => {
-                changes.remove(&leased);
-                leased.end();
-            }
-        }
-        result
+            }),
+            GFP_KERNEL,
+        )?;
+        let entry = Entry::new(lease.id, terms.range, Leased::new(lease.clone()))?;
+        registry::name(&lease)?;
+        let added = file.arbiter.lock().add_lease(terms.range, entry);
+        added.inspect_err(|_| registry::forget(lease.id))?;
+        Ok(lease)
     }
 
     pub(crate) fn file(&self) -> &LeasedFile {
         &self.file
     }
 
-    pub(crate) fn range(&self) -> PageRange {
-        self.range
+    /// Its range and where it is in its life; `None` when it has ended.
+    pub(crate) fn state(&self) -> Option<(PageRange, LeaseState)> {
+        self.file.arbiter.lock().lease(self.id)
+    }
+
+    /// Its range. Errors: `ENODEV` when it is withdrawn.
+    pub(crate) fn valid_range(&self) -> Result<PageRange> {
+        match self.state() {
+            Some((range, state)) if state.is_valid() => Ok(range),
+            _ => Err(ENODEV),
+        }
     }
 
     /// Pins held, and pages in them.
@@ -158,27 +209,37 @@ impl Lease {
         }
         let pages = Pinned::new(self, address, pages)?;
         let id = NEXT_PIN.fetch_add(1, Ordering::Relaxed);
-        let pin = HeldPin::new(id, self.id, marked, pages)?;
-        self.file.add_pin(pin.clone())?;
-        self.pin_count.fetch_add(1, Ordering::Relaxed);
-        self.pinned_pages
-            .fetch_add(pin.range().count(), Ordering::Relaxed);
+        let pin = HeldPin::new(id, self.id, self.file.clone(), marked, pages)?;
+        let (range, footprint) = (pin.range(), pin.footprint());
+        let entry = Entry::new((self.id, id), footprint, PinRecord::new(pin.clone()))?;
+        self.count(1, range);
+        let mut arbiter = self.file.arbiter.lock();
+        let added = arbiter.add_pin(self.id, range, footprint, entry);
+        drop(arbiter);
+        added.inspect_err(|_| self.count(-1, range))?;
+        // From now on breakers know of the pin; one that passed before may have taken the pages.
+        let settled = self.file.wait_for_async_writes();
+        if let Err(error) = settled.and_then(|()| pin.pages().check(&self.file)) {
+            self.forget_pin(&pin);
+            return Err(error);
+        }
         trace::pin(self.file.inode(), &pin);
         Ok(pin)
     }
 
-    /// The lease's pin `id`. Errors: `ENOENT`.
+    /// The lease's pin `id`. Errors: `ENOENT`; `ENODEV` when the lease is withdrawn.
     pub(crate) fn find_pin(&self, id: u64) -> Result<Arc<HeldPin>> {
-        self.file
-            .pin(id)
-            .filter(|pin| pin.lease == self.id)
-            .ok_or(ENOENT)
+        match self.file.pin(self.id, id) {
+            Some(pin) => Ok(pin),
+            None => self.valid_range().and(Err(ENOENT)),
+        }
     }
 
     /// Ends a pin; what the device wrote is dirty then. May sleep.
     ///
     /// Errors: those of `struct pinlease_unpin`.
     pub(crate) fn unpin(&self, id: u64) -> Result {
+        self.valid_range()?;
         let pin = self.find_pin(id)?;
         pin.close_if_unused()?;
         self.end_pin(&pin, Frozen::Refuse).inspect_err(|&error| {
@@ -196,11 +257,20 @@ impl Lease {
             .rearm_pins(range, Frozen::Refuse, |pin| pin.lease == self.id)
     }
 
+    /// Gives back what is outside of `range`.
+    ///
+    /// Errors: those of `struct pinlease_shrink`.
+    pub(crate) fn shrink(&self, range: PageRange) -> Result {
+        self.file.arbiter.lock().shrink_lease(self.id, range)?;
+        self.file.changed.wake_all();
+        Ok(())
+    }
+
     /// The descriptor was closed: stops drivers and ends all pins. May sleep.
     pub(crate) fn release(self: Arc<Self>) {
-        for pin in self.pins() {
-            pin.revoke_users();
-        }
+        self.file.arbiter.lock().close_lease(self.id);
+        self.file.changed.wake_all();
+        self.revoke_users();
         if self.try_end() {
             return;
         }
@@ -218,25 +288,57 @@ impl Lease {
     }
 
     fn end(&self, frozen: Frozen) -> bool {
+        if !self.end_pins(frozen) {
+            return false;
+        }
+        let state = self.state();
+        let leased = self.file.arbiter.lock().remove_lease(self.id);
+        self.file.changed.wake_all();
+        if leased.is_none() {
+            return true;
+        }
+        drop(leased);
+        registry::forget(self.id);
+        let mut changes = CHANGES.lock();
+        changes.uncharge(self.holder.user);
+        changes.remove_if_unused(&self.file);
+        drop(changes);
+        if let Some((range, _)) = state {
+            trace::lease_release(self.file.inode(), range);
+            self.tell_watchers(Event::released, range);
+        }
+        tick::look_soon();
+        true
+    }
+
+    fn tell_watchers(&self, event: fn(About) -> Event, range: PageRange) {
+        let about = About {
+            lease: self.id,
+            policy: uapi_policy(self.policy),
+            range,
+        };
+        watch::tell(&self.holder, &event(about));
+    }
+
+    fn pins(&self) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
+        self.file.pins_of(self.id)
+    }
+
+    /// Stops all drivers. May sleep, and calls them.
+    fn revoke_users(&self) {
+        for pin in self.pins() {
+            pin.revoke_users();
+        }
+    }
+
+    /// Ends all pins; false when some stay. May sleep.
+    fn end_pins(&self, frozen: Frozen) -> bool {
         for pin in self.pins() {
             if self.end_pin(&pin, frozen).is_err_and(keeps_pin) {
                 return false;
             }
         }
-        let mut changes = CHANGES.lock();
-        if self.file.remove_range(self.id) {
-            changes.remove(&self.file);
-            self.file.end();
-        }
-        changes.uncharge(self.holder);
-        drop(changes);
-        trace::lease_release(self.file.inode(), self.range);
-        tick::look_soon();
         true
-    }
-
-    fn pins(&self) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
-        self.file.pins().filter(|pin| pin.lease == self.id)
     }
 
     /// Makes the pin's pages dirty, unless its holder marks, and unpins them; some errors
@@ -250,13 +352,66 @@ impl Lease {
         if rearmed.is_err_and(keeps_pin) {
             return rearmed;
         }
-        if self.file.remove_pin(pin.id).is_some() {
-            self.pin_count.fetch_sub(1, Ordering::Relaxed);
-            self.pinned_pages
-                .fetch_sub(pin.range().count(), Ordering::Relaxed);
+        if self.forget_pin(pin) {
             trace::unpin(self.file.inode(), pin);
         }
         rearmed
+    }
+
+    /// Takes a pin out; true for the one who did.
+    fn forget_pin(&self, pin: &HeldPin) -> bool {
+        let taken = self.file.arbiter.lock().take_pin((self.id, pin.id));
+        if taken.is_none() {
+            return false;
+        }
+        self.count(-1, pin.range());
+        true
+    }
+
+    /// A pin comes (1) or goes (-1).
+    fn count(&self, pins: i64, range: PageRange) {
+        let pages = pins * range.count() as i64;
+        self.pin_count.fetch_add(pins as u64, Ordering::Relaxed);
+        self.pinned_pages.fetch_add(pages as u64, Ordering::Relaxed);
+    }
+
+    /// Kills the holder, and waits until its pins are gone, or it is, or it takes too long to die. May
+    /// sleep.
+    fn kill_holder(&self) {
+        if let Err(error) = self.holder.kill() {
+            let number = self.holder.process.former_number();
+            pr_info!(
+                "holder {number} of lease {} cannot be killed: {error:?}\n",
+                self.id
+            );
+            return;
+        }
+        for _ in 0..DYING_MS / LOOK_MS {
+            if self.pins().next().is_none() || self.holder.process.is_gone() {
+                return;
+            }
+            fsleep(Delta::from_millis(LOOK_MS));
+        }
+    }
+}
+
+impl WorkItem for Lease {
+    type Pointer = Arc<Self>;
+
+    /// Its policy acts. May sleep long.
+    fn run(this: Arc<Self>) {
+        if this.policy == Policy::Kill {
+            this.kill_holder();
+        }
+        // Also of a holder that is gone, as somebody else may have a copy of its descriptor.
+        loop {
+            this.revoke_users();
+            if this.end_pins(Frozen::Refuse) {
+                break;
+            }
+            fsleep(Delta::from_millis(LOOK_MS));
+        }
+        this.file.changed.wake_all();
     }
 }
 

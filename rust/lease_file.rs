@@ -3,9 +3,12 @@
 //! The lease descriptor: what user space does with a lease.
 
 use crate::{
+    arbiter::uapi_policy,
     bindings,
-    device::{number, MARK, PIN, QUERY, UNPIN},
+    device::{number, MARK, PIN, QUERY, SHRINK, UNPIN},
+    event_queue::EventQueue,
     lease::Lease,
+    listing::uapi_state,
     policy::range::{PageRange, PAGE_SIZE},
     sys::anon_file::{self, AnonFile},
     uapi,
@@ -26,20 +29,29 @@ pub(crate) fn of_file(file: &File) -> Result<Arc<Lease>> {
 impl AnonFile for Lease {
     const NAME: &'static CStr = c"[pinlease]";
 
+    fn events(lease: &Arc<Self>) -> &EventQueue {
+        &lease.events
+    }
+
     fn ioctl(lease: &Arc<Self>, command: u32, argument: usize) -> Result<isize> {
         match number(command)? {
             PIN => pin(lease, argument),
             UNPIN => unpin(lease, argument),
             MARK => mark(lease, argument),
             QUERY => query(lease, argument),
+            SHRINK => shrink(lease, argument),
             _ => Err(ENOTTY),
         }
     }
 
     fn show_fdinfo(lease: &Arc<Self>, lines: &SeqFile) {
         let (pins, pages) = lease.pinned();
-        seq_print!(lines, "pinlease-offset:\t{}\n", lease.range().offset());
-        seq_print!(lines, "pinlease-length:\t{}\n", lease.range().length());
+        seq_print!(lines, "pinlease-id:\t{}\n", lease.id);
+        if let Some((range, state)) = lease.state() {
+            seq_print!(lines, "pinlease-offset:\t{}\n", range.offset());
+            seq_print!(lines, "pinlease-length:\t{}\n", range.length());
+            seq_print!(lines, "pinlease-state:\t{}\n", state.phase().name());
+        }
         seq_print!(lines, "pinlease-policy:\t{}\n", lease.policy.name());
         seq_print!(lines, "pinlease-pins:\t{pins}\n");
         seq_print!(lines, "pinlease-pinned-bytes:\t{}\n", pages * PAGE_SIZE);
@@ -81,28 +93,40 @@ fn mark(lease: &Lease, argument: usize) -> Result<isize> {
         return Err(EINVAL);
     }
     let range = PageRange::covering(wanted.offset, wanted.length)?;
-    if !lease.range().contains(&range) {
+    if !lease.valid_range()?.contains(&range) {
         return Err(ENXIO);
     }
     lease.mark(range).map(|()| 0)
 }
 
+fn shrink(lease: &Lease, argument: usize) -> Result<isize> {
+    let wanted: bindings::pinlease_shrink = uapi::read(argument)?;
+    if wanted.reserved != 0 {
+        return Err(EINVAL);
+    }
+    let range = PageRange::aligned(wanted.offset, wanted.length)?;
+    lease.shrink(range).map(|()| 0)
+}
+
 fn query(lease: &Lease, argument: usize) -> Result<isize> {
     let asked: bindings::pinlease_query = uapi::read(argument)?;
+    let (range, state) = lease.state().ok_or(ENODEV)?;
     let counters = &lease.file().counters;
     let (pins, pages) = lease.pinned();
     let answer = bindings::pinlease_query {
         size: size_of::<bindings::pinlease_query>() as u32,
-        policy: lease.policy as u32,
-        state: bindings::PINLEASE_STATE_HELD,
+        policy: uapi_policy(lease.policy),
+        state: uapi_state(&state),
         grace_ms: lease.grace_ms,
-        offset: lease.range().offset(),
-        length: lease.range().length(),
+        offset: range.offset(),
+        length: range.length(),
         pins,
         pinned_bytes: pages * PAGE_SIZE,
         snapshots: counters.snapshots.load(Ordering::Relaxed),
         rearmed: counters.rearmed.load(Ordering::Relaxed),
         errors: counters.errors.load(Ordering::Relaxed),
+        id: lease.id,
+        deadline_ns: state.deadline().unwrap_or(0),
     };
     uapi::write(argument, asked.size, &answer)?;
     Ok(0)

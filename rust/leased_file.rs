@@ -2,24 +2,23 @@
 
 //! A file with at least one lease, or with pins that outlive theirs.
 //!
-//! Lock order: [`registry::CHANGES`](crate::registry), then `ranges`, then `pins`; the last two
-//! are spinlocks that cover a few instructions and are taken in hooks.
+//! Lock order: [`registry::CHANGES`](crate::registry), then `begun`, then `arbiter`, a spinlock that
+//! is taken in hooks, then those of what its holders tell (events, watches, wait queues, signals).
 
 use crate::{
+    arbiter::{Arbiter, PinKey},
     pin::HeldPin,
-    policy::range::PageRange,
     sys::{
-        file::FileExt, file_lease::FileLease, inode::Inode, mapping::Mapping,
-        super_block::SuperBlock, vma::PrivateVma, vma::Vma,
+        file::FileExt, file_lease::FileLease, inode::Inode, mapping::Mapping, operation_section,
+        super_block::SuperBlock, vma::PrivateVma, vma::Vma, wait_queue::WaitQueue,
     },
 };
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     fs::File,
-    new_spinlock,
+    new_mutex, new_spinlock,
     prelude::*,
-    rbtree::{RBTree, RBTreeNode},
-    sync::{aref::ARef, Arc, SetOnce, SpinLock},
+    sync::{aref::ARef, Arc, Mutex, SetOnce, SpinLock},
     time::{Instant, Monotonic},
 };
 
@@ -33,11 +32,16 @@ pub(crate) struct LeasedFile {
     stable_before: bool,
     #[pin]
     lease: SpinLock<Option<FileLease>>,
-    /// Ranges of the leases, by lease.
     #[pin]
-    ranges: SpinLock<RBTree<u64, PageRange>>,
+    pub(crate) arbiter: SpinLock<Arbiter>,
+    /// Breakers wait here for the arbiter to change.
     #[pin]
-    pins: SpinLock<RBTree<u64, Arc<HeldPin>>>,
+    pub(crate) changed: WaitQueue,
+    /// Whether every operation that did not see a lease is over.
+    #[pin]
+    begun: Mutex<bool>,
+    /// Whether there were direct writes that ended later.
+    async_writes: AtomicBool,
     /// Shared with snapshots that are being written.
     pub(crate) counters: Arc<Counters>,
     armed: AtomicU64,
@@ -69,8 +73,10 @@ impl LeasedFile {
                 private_vma: SetOnce::new(),
                 stable_before,
                 lease <- new_spinlock!(None),
-                ranges <- new_spinlock!(RBTree::new()),
-                pins <- new_spinlock!(RBTree::new()),
+                arbiter <- new_spinlock!(Arbiter::new()),
+                changed <- WaitQueue::new(),
+                begun <- new_mutex!(false),
+                async_writes: AtomicBool::new(false),
                 counters,
                 armed: AtomicU64::new(0),
                 created: Instant::now(),
@@ -127,60 +133,52 @@ impl LeasedFile {
         self.private_vma.as_ref()
     }
 
-    /// Adds the range of a lease. May sleep.
-    pub(crate) fn add_range(&self, lease: u64, range: PageRange) -> Result {
-        let node = RBTreeNode::new(lease, range, GFP_KERNEL)?;
-        self.ranges.lock().insert(node);
+    /// Waits until no operation runs any more that did not see the file's first lease. May sleep.
+    ///
+    /// Errors: `EAGAIN`, `EINTR`.
+    pub(crate) fn wait_for_beginning(&self) -> Result {
+        let mut begun = self.begun.lock();
+        if !*begun {
+            operation_section::wait_for_running()?;
+            *begun = true;
+        }
         Ok(())
     }
 
-    /// Takes the range of a lease out; true when it was the last.
-    pub(crate) fn remove_range(&self, lease: u64) -> bool {
-        let mut ranges = self.ranges.lock();
-        ranges.remove(&lease);
-        ranges.is_empty()
+    /// Direct writes may end after their calls have returned.
+    pub(crate) fn note_async_write(&self) {
+        self.async_writes.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a lease has a page of `range`, or a folio with a pinned page has one.
-    pub(crate) fn protects(&self, range: &PageRange) -> bool {
-        let ranges = self.ranges.lock();
-        let leased = ranges.values().any(|leased| leased.overlaps(range));
-        drop(ranges);
-        let pins = self.pins.lock();
-        let pinned = pins.values().any(|pin| pin.footprint().overlaps(range));
-        drop(pins);
-        leased || pinned
-    }
-
-    /// Adds a pin. May sleep.
-    pub(crate) fn add_pin(&self, pin: Arc<HeldPin>) -> Result {
-        let node = RBTreeNode::new(pin.id, pin, GFP_KERNEL)?;
-        self.pins.lock().insert(node);
+    /// Waits for direct writes whose calls have returned: they throw out cached pages when they end.
+    /// May sleep. Errors: `EINTR`.
+    pub(crate) fn wait_for_async_writes(&self) -> Result {
+        if self.async_writes.load(Ordering::Relaxed) {
+            self.inode().wait_for_operations()?;
+        }
         Ok(())
     }
 
-    pub(crate) fn pin(&self, id: u64) -> Option<Arc<HeldPin>> {
-        self.pins.lock().get(&id).cloned()
-    }
-
-    /// Takes a pin out; the pages are unpinned when the last user of the result drops it.
-    pub(crate) fn remove_pin(&self, id: u64) -> Option<Arc<HeldPin>> {
-        self.pins.lock().remove(&id)
-    }
-
-    /// The pin with the smallest id from `id` on, to walk the pins without the lock.
-    fn next_pin(&self, id: u64) -> Option<Arc<HeldPin>> {
-        let pins = self.pins.lock();
-        let pin = pins.cursor_lower_bound(&id)?.current().1.clone();
-        Some(pin)
+    /// The pin `id` of `lease`.
+    pub(crate) fn pin(&self, lease: u64, id: u64) -> Option<Arc<HeldPin>> {
+        self.arbiter.lock().pin((lease, id))
     }
 
     /// All pins, as they are met one after the other.
     pub(crate) fn pins(&self) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
-        let mut next = 0;
+        self.pins_from((0, 0))
+    }
+
+    /// The pins of a lease, as they are met one after the other.
+    pub(crate) fn pins_of(&self, lease: u64) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
+        self.pins_from((lease, 0))
+            .take_while(move |pin| pin.lease == lease)
+    }
+
+    fn pins_from(&self, mut next: PinKey) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
         core::iter::from_fn(move || {
-            let pin = self.next_pin(next)?;
-            next = pin.id + 1;
+            let pin = self.arbiter.lock().next_pin(next)?;
+            next = (pin.lease, pin.id + 1);
             Some(pin)
         })
     }

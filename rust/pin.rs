@@ -2,7 +2,10 @@
 
 //! One pin of a lease, and the drivers that use it.
 
-use crate::{attach::Attachment, gup::Pinned, policy::range::PageRange};
+use crate::{
+    arbiter::PinKey, attach::Attachment, gup::Pinned, leased_file::LeasedFile,
+    policy::range::PageRange, tick,
+};
 use kernel::{new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
 /// What `PINLEASE_IOC_PIN` made.
@@ -15,29 +18,72 @@ pub(crate) struct HeldPin {
     /// Whether its holder says by MARK what the device wrote.
     pub(crate) marked: bool,
     pages: Pinned,
-    /// What must stay where it is: the pages, and the rest of their folios.
-    footprint: PageRange,
     #[pin]
     users: Mutex<Users>,
+    /// Dropped after the pages.
+    place: Place,
+}
+
+/// Where the arbiter knows the pin. Dropping says that its pages are unpinned.
+struct Place {
+    file: Arc<LeasedFile>,
+    key: PinKey,
+    /// What must stay where it is: the pages, and the rest of their folios.
+    footprint: PageRange,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut arbiter = self.file.arbiter.lock();
+        let was_there = arbiter.unpinned(self.key, self.footprint);
+        let unused = arbiter.is_unused();
+        drop(arbiter);
+        if was_there {
+            self.file.changed.wake_all();
+        }
+        if unused {
+            tick::look_soon();
+        }
+    }
 }
 
 /// Drivers that use the pin.
 struct Users {
     attachments: KVec<Arc<Attachment>>,
-    /// No more may come.
-    closed: bool,
+    door: Door,
+}
+
+/// Whether drivers may come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    Open,
+    /// Somebody unpins, and may fail.
+    Unpinning,
+    /// Never again.
+    Closed,
 }
 
 impl HeldPin {
-    pub(crate) fn new(id: u64, lease: u64, marked: bool, pages: Pinned) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        id: u64,
+        lease: u64,
+        file: Arc<LeasedFile>,
+        marked: bool,
+        pages: Pinned,
+    ) -> Result<Arc<Self>> {
+        let place = Place {
+            file,
+            key: (lease, id),
+            footprint: pages.footprint(),
+        };
         Arc::pin_init(
             try_pin_init!(Self {
                 id,
                 lease,
                 marked,
-                footprint: pages.footprint(),
                 pages,
-                users <- new_mutex!(Users { attachments: KVec::new(), closed: false }),
+                users <- new_mutex!(Users { attachments: KVec::new(), door: Door::Open }),
+                place,
             }),
             GFP_KERNEL,
         )
@@ -52,13 +98,13 @@ impl HeldPin {
     }
 
     pub(crate) fn footprint(&self) -> PageRange {
-        self.footprint
+        self.place.footprint
     }
 
     /// Adds a driver. Errors: `ENODEV` when the pin is going away, `ENOMEM`. May sleep.
     pub(crate) fn add_user(&self, attachment: Arc<Attachment>) -> Result {
         let mut users = self.users.lock();
-        if users.closed {
+        if users.door != Door::Open {
             return Err(ENODEV);
         }
         users.attachments.push(attachment, GFP_KERNEL)?;
@@ -77,26 +123,29 @@ impl HeldPin {
     /// ending the pin. May sleep.
     pub(crate) fn close_if_unused(&self) -> Result {
         let mut users = self.users.lock();
-        if users.closed {
+        if users.door != Door::Open {
             return Err(ENOENT);
         }
         if !users.attachments.is_empty() {
             return Err(EBUSY);
         }
-        users.closed = true;
+        users.door = Door::Unpinning;
         Ok(())
     }
 
     /// Undoes [`close_if_unused`](Self::close_if_unused). May sleep.
     pub(crate) fn reopen(&self) {
-        self.users.lock().closed = false;
+        let mut users = self.users.lock();
+        if users.door == Door::Unpinning {
+            users.door = Door::Open;
+        }
     }
 
     /// Stops every driver. May sleep, and calls them.
     pub(crate) fn revoke_users(&self) {
         let attachments = {
             let mut users = self.users.lock();
-            users.closed = true;
+            users.door = Door::Closed;
             core::mem::take(&mut users.attachments)
         };
         for attachment in &attachments {

@@ -8,17 +8,25 @@
 //! [re-armed](rearm) whenever somebody asks for durability. The [hooks](hook) that this takes are
 //! in the kernel only while a lease exists. Documentation/ has the concepts and the reasons.
 
+mod arbiter;
 mod attach;
 mod bindings;
+mod breaker;
 mod conflict;
 mod device;
 mod draining;
+mod endless;
+mod event;
+mod event_queue;
+mod expiry;
 mod filesystem;
 mod gup;
+mod holder;
 mod hook;
 mod lease;
 mod lease_file;
 mod leased_file;
+mod listing;
 mod parameters;
 mod pin;
 #[allow(unreachable_pub, reason = "a crate of its own on a host")]
@@ -26,12 +34,14 @@ mod pin;
 mod policy;
 mod rearm;
 mod registry;
+mod retry;
 mod snapshot;
 mod statistics;
 mod sys;
 mod tick;
 mod trace;
 mod uapi;
+mod watch;
 
 use device::Device;
 use kernel::{
@@ -54,6 +64,10 @@ module! {
         pins_per_lease: u64 {
             default: 65536,
             description: "Pins that one lease may have at a time",
+        },
+        grace_max_ms: u32 {
+            default: 60000,
+            description: "Milliseconds that an unprivileged holder may make others wait, and that breakers wait for pins after a deadline",
         },
         reserve_only: bool {
             default: false,
@@ -100,17 +114,26 @@ impl Machinery {
         gup::init();
         hook::install::init();
         tick::init();
+        endless::init();
+        expiry::init();
+        retry::init();
+        watch::init();
+        sys::work_queue::init()?;
         sys::sysctl::init();
-        snapshot::reserve::init()?;
+        snapshot::reserve::init().inspect_err(|_| sys::work_queue::exit())?;
         Ok(Self)
     }
 }
 
 impl Drop for Machinery {
     fn drop(&mut self) {
-        tick::stop();
         hook::install::remove();
         hook::install::quiesce();
+        // Until here, operations that end could start these again.
+        expiry::stop();
+        sys::work_queue::exit();
+        tick::stop();
+        registry::sweep();
         snapshot::wait_until_written();
         snapshot::reserve::exit();
         pr_info!("unloaded\n");

@@ -89,7 +89,7 @@ impl LeasedFile {
                 self.counters.rearmed.fetch_add(1, Ordering::Relaxed);
             }
             // Of a pin that ended meanwhile nobody is promised anything.
-            Err(error) if self.pin(pin.id).is_some() => {
+            Err(error) if self.pin(pin.lease, pin.id).is_some() => {
                 self.counters.errors.fetch_add(1, Ordering::Relaxed);
                 self.mapping().set_error(error);
             }

@@ -5,7 +5,9 @@
 //! Lock order: [`CHANGES`] (a mutex: leases come and go) outside of everything else of ours;
 //! [`FILES`] (a spinlock: look-up) inside of everything.
 
-use crate::{leased_file::LeasedFile, policy::limits::Quota, sys::super_block::SuperBlock};
+use crate::{
+    lease::Lease, leased_file::LeasedFile, policy::limits::Quota, sys::super_block::SuperBlock,
+};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
     global_lock,
@@ -30,6 +32,11 @@ global_lock! {
     unsafe(uninit) static FILES: SpinLock<Option<RBTree<usize, Arc<LeasedFile>>>> = None;
 }
 
+global_lock! {
+    // SAFETY: Initialized in `init`, before first use.
+    unsafe(uninit) static LEASES: SpinLock<Option<RBTree<u64, Arc<Lease>>>> = None;
+}
+
 /// Number of leased files, to look at without the lock.
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -39,6 +46,7 @@ pub(crate) fn init() {
     unsafe {
         CHANGES.init();
         FILES.init();
+        LEASES.init();
     }
 }
 
@@ -77,6 +85,39 @@ pub(crate) fn files_of(super_block: &SuperBlock) -> impl Iterator<Item = Arc<Lea
     files().filter(|file| core::ptr::eq(file.super_block(), super_block))
 }
 
+/// Makes a lease known by its id. May sleep. Errors: `ENOMEM`.
+pub(crate) fn name(lease: &Arc<Lease>) -> Result {
+    let node = RBTreeNode::new(lease.id, lease.clone(), GFP_KERNEL)?;
+    LEASES.lock().get_or_insert_with(RBTree::new).insert(node);
+    Ok(())
+}
+
+/// Undoes [`name`].
+pub(crate) fn forget(lease: u64) {
+    let forgotten = LEASES
+        .lock()
+        .as_mut()
+        .and_then(|leases| leases.remove(&lease));
+    drop(forgotten);
+}
+
+/// The lease with the next higher id.
+pub(crate) fn lease_after(id: u64) -> Option<Arc<Lease>> {
+    let leases = LEASES.lock();
+    let cursor = leases.as_ref()?.cursor_lower_bound(&id.checked_add(1)?)?;
+    let lease = cursor.current().1.clone();
+    drop(leases);
+    Some(lease)
+}
+
+/// Takes out the files that have neither leases nor pins nor breakers any more. May sleep.
+pub(crate) fn sweep() {
+    let mut changes = CHANGES.lock();
+    for file in files() {
+        changes.remove_if_unused(&file);
+    }
+}
+
 impl Changes {
     /// Adds a file. May sleep.
     pub(crate) fn insert(&mut self, file: Arc<LeasedFile>) -> Result {
@@ -86,15 +127,22 @@ impl Changes {
         Ok(())
     }
 
-    /// Takes a file out.
-    pub(crate) fn remove(&mut self, file: &LeasedFile) {
+    /// Takes a file out that has neither leases nor pins nor breakers any more. May sleep.
+    pub(crate) fn remove_if_unused(&mut self, file: &LeasedFile) {
+        // With `self` nobody leases it; a breaker that finds it until it is taken out sees that
+        // there is no lease.
+        if !file.arbiter.lock().is_unused() {
+            return;
+        }
         let removed = FILES
             .lock()
             .as_mut()
             .and_then(|files| files.remove(&file.key()));
         if removed.is_some() {
             COUNT.fetch_sub(1, Ordering::Relaxed);
+            file.end();
         }
+        drop(removed);
     }
 
     /// Counts a lease of `user`. Errors: `EDQUOT` above `limit`, `ENOMEM`. May sleep.

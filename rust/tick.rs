@@ -59,6 +59,7 @@ fn interval() -> u32 {
 fn run() {
     rearm_old();
     let draining = draining::retry();
+    registry::sweep();
     if !registry::is_empty() {
         WORK.run_within(if draining { DRAIN_INTERVAL } else { interval() });
         return;

@@ -21,18 +21,21 @@ pub(crate) trait Structure: FromBytes + AsBytes + Copy {
     const FIRST_VERSION: usize;
 }
 
+/// Names of structures, and their bytes in the first version and now.
 macro_rules! structures {
-    ($($name:ident: $size:literal),* $(,)?) => {$(
+    (@now $first:literal) => { $first };
+    (@now $first:literal $now:literal) => { $now };
+    ($($name:ident: $first:literal $(=> $now:literal)?),* $(,)?) => {$(
         // SAFETY: Every bit pattern is valid: the structure has integers only.
         unsafe impl FromBytes for bindings::$name {}
         // SAFETY: The structure has no padding; the assertion below keeps its size.
         unsafe impl AsBytes for bindings::$name {}
 
         impl Structure for bindings::$name {
-            const FIRST_VERSION: usize = $size;
+            const FIRST_VERSION: usize = $first;
         }
 
-        const _: () = assert!(size_of::<bindings::$name>() == $size);
+        const _: () = assert!(size_of::<bindings::$name>() == structures!(@now $first $($now)?));
     )*};
 }
 
@@ -41,7 +44,10 @@ structures! {
     pinlease_pin: 40,
     pinlease_unpin: 16,
     pinlease_mark: 24,
-    pinlease_query: 72,
+    pinlease_query: 72 => 88,
+    pinlease_shrink: 24,
+    pinlease_next: 120,
+    pinlease_watch: 8,
 }
 
 /// Reads the caller's structure. May sleep.
@@ -75,4 +81,14 @@ pub(crate) fn write<T: Structure>(argument: usize, given: u32, value: &T) -> Res
     UserSlice::new(UserPtr::from_addr(argument), length)
         .writer()
         .write_slice(&value.as_bytes()[..length])
+}
+
+// SAFETY: The structure has no padding; the assertion below keeps its size.
+unsafe impl AsBytes for bindings::pinlease_event {}
+
+const _: () = assert!(size_of::<bindings::pinlease_event>() == 96);
+
+/// A name as C has it.
+pub(crate) fn characters<const N: usize>(bytes: [u8; N]) -> [c_char; N] {
+    bytes.map(|byte| byte as c_char)
 }

@@ -17,13 +17,15 @@ struct pinlease_attachment;
 
 /**
  * struct pinlease_driver_ops - what pinlease asks of a driver
- * @revoke: The pin is going away.  When this returns, the device must have
- *	stopped and must not touch the pages again; the scatter-gather table
- *	and its pages are gone.  The attachment itself stays until
+ * @revoke: The pin is going away: the lease was closed, or a breaker met it and
+ *	its policy acted (in a worker).  When this returns, the device must
+ *	have stopped and must not touch the pages again; the scatter-gather
+ *	table and its pages are gone.  The attachment itself stays until
  *	pinlease_detach(), which must not be called from here.  Called at most
- *	once, possibly before pinlease_attach() has returned, in process context, without locks of pinlease held that
- *	pinlease_attach() or pinlease_detach() take; it may sleep.  A detach
- *	that races with it waits for it.
+ *	once, possibly before pinlease_attach() has returned, in process
+ *	context, without locks of pinlease held that pinlease_attach() or
+ *	pinlease_detach() take; it may sleep, but breakers wait for it.  A
+ *	detach that races with it waits for it.
  */
 struct pinlease_driver_ops {
 	void (*revoke)(void *context);
@@ -39,7 +41,7 @@ struct pinlease_driver_ops {
  * While attached, PINLEASE_IOC_UNPIN answers EBUSY; closing the lease revokes.
  *
  * Return: the attachment, or ERR_PTR: -EBADF (no lease), -ENOENT (no such
- * pin), -ENODEV (being released), -ENOMEM.
+ * pin), -ENODEV (being released or withdrawn), -ENOMEM.
  */
 struct pinlease_attachment *
 pinlease_attach(int lease_fd, u64 pin_id,

@@ -13,8 +13,10 @@
 #include <linux/ftrace.h>
 #include <linux/kprobes.h>
 #include <linux/mempool.h>
+#include <linux/interval_tree.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/poll.h>
 #include <linux/rmap.h>
 #include <linux/scatterlist.h>
 #include <linux/seq_file.h>
@@ -28,5 +30,11 @@
 const gfp_t CONST_GFP_NOIO = GFP_NOIO;
 const fmode_t CONST_FMODE_READ = FMODE_READ;
 const fmode_t CONST_FMODE_WRITE = FMODE_WRITE;
+const unsigned int CONST_REMAP_FILE_DEDUP = REMAP_FILE_DEDUP;
+const unsigned int CONST_REMAP_FILE_CAN_SHORTEN = REMAP_FILE_CAN_SHORTEN;
+const unsigned int CONST_TASK_COMM_LEN = TASK_COMM_LEN;
 const int CONST_IOCB_APPEND = IOCB_APPEND;
+const int CONST_IOCB_NOWAIT = IOCB_NOWAIT;
 const unsigned int CONST_FL_LAYOUT = FL_LAYOUT;
+const unsigned int CONST_POLL_PRI = POLL_PRI;
+const unsigned int CONST_POLL_EVENTS = (__force unsigned int)(EPOLLIN | EPOLLRDNORM | EPOLLPRI);

@@ -66,3 +66,37 @@ size_t pinlease_iov_iter_count(const struct iov_iter *iter)
 {
 	return iov_iter_count(iter);
 }
+
+void pinlease_sb_start_write(struct super_block *sb)
+{
+	sb_start_write(sb);
+}
+
+void pinlease_kiocb_start_write(struct kiocb *iocb)
+{
+	kiocb_start_write(iocb);
+}
+
+void pinlease_kiocb_end_write(struct kiocb *iocb)
+{
+	kiocb_end_write(iocb);
+}
+
+bool pinlease_iov_iter_is_user_backed(const struct iov_iter *iter)
+{
+	return user_backed_iter(iter);
+}
+
+/* Waits until who holds the inode's lock, and direct I/O, are done. */
+int pinlease_inode_quiesce(struct inode *inode)
+{
+	int error = inode_lock_killable(inode);
+
+	if (error)
+		return error;
+	inode_dio_wait_interruptible(inode);
+	if (atomic_read(&inode->i_dio_count))
+		error = -ERESTARTSYS;
+	inode_unlock(inode);
+	return error;
+}

@@ -18,18 +18,24 @@ struct folio;
 struct ftrace_regs;
 struct inode;
 struct iov_iter;
+struct kiocb;
 struct mm_struct;
 struct mempool;
 struct page;
+struct pid;
+struct poll_table_struct;
 struct scatterlist;
 struct super_block;
 struct user_struct;
+struct wait_queue_head;
 struct work_struct;
+struct workqueue_struct;
 
 /* mm.c */
 struct folio *pinlease_page_folio(struct page *page);
 bool pinlease_folio_maybe_dma_pinned(struct folio *folio);
 bool pinlease_folio_test_writeback(struct folio *folio);
+void pinlease_folio_clear_dropbehind(struct folio *folio);
 struct address_space *pinlease_folio_file_mapping(struct folio *folio);
 unsigned long pinlease_folio_nr_pages(struct folio *folio);
 unsigned long pinlease_folio_page_idx(struct folio *folio, struct page *page);
@@ -55,6 +61,11 @@ size_t pinlease_iov_iter_count(const struct iov_iter *iter);
 loff_t pinlease_i_size_read(const struct inode *inode);
 const struct cred *pinlease_override_creds(const struct cred *cred);
 void pinlease_revert_creds(const struct cred *cred);
+void pinlease_sb_start_write(struct super_block *sb);
+void pinlease_kiocb_start_write(struct kiocb *iocb);
+void pinlease_kiocb_end_write(struct kiocb *iocb);
+bool pinlease_iov_iter_is_user_backed(const struct iov_iter *iter);
+int pinlease_inode_quiesce(struct inode *inode);
 
 /* log.c */
 void pinlease_log_refusal(const char *reason);
@@ -70,6 +81,10 @@ void pinlease_fregs_set_ip(struct ftrace_regs *fregs, unsigned long ip);
 int pinlease_hook_enter(void);
 void pinlease_hook_exit(int token);
 void pinlease_hook_synchronize(void);
+int pinlease_operation_enter(void);
+void pinlease_operation_exit(int token);
+unsigned long pinlease_operation_mark(void);
+bool pinlease_operation_passed(unsigned long mark);
 void pinlease_init_delayed_work(struct delayed_work *work,
 				void (*function)(struct work_struct *work));
 void *pinlease_current(void);
@@ -77,6 +92,26 @@ void *pinlease_current_mm_grab(void);
 void pinlease_mmdrop(struct mm_struct *mm);
 void pinlease_sg_set_folio_part(struct scatterlist *sg, struct folio *folio, size_t length, size_t offset);
 struct scatterlist *pinlease_sg_next(struct scatterlist *sg);
+
+/* task.c */
+bool pinlease_current_may_wait(void);
+bool pinlease_current_is_io_worker(void);
+bool pinlease_current_is_dying(void);
+struct pid *pinlease_get_current_process(void);
+const struct cred *pinlease_get_current_cred(void);
+void pinlease_put_cred(const struct cred *cred);
+bool pinlease_capable_resource(void);
+bool pinlease_capable_admin(void);
+bool pinlease_process_is_gone(struct pid *process);
+bool pinlease_process_is_init(struct pid *process);
+int pinlease_process_kill(struct pid *process, const struct cred *cred);
+void pinlease_process_comm(struct pid *process, char *comm);
+
+/* wait.c */
+void pinlease_init_waitqueue_head(struct wait_queue_head *head);
+void pinlease_poll_wait(struct file *file, struct wait_queue_head *head,
+			struct poll_table_struct *table);
+struct workqueue_struct *pinlease_alloc_workqueue(void);
 
 /* btf.c */
 struct btf_type;

@@ -8,6 +8,9 @@
 /* Readers are calls that run in a hook; see hook::Table::quiesce(). */
 DEFINE_STATIC_SRCU(pinlease_hook_srcu);
 
+/* Readers are operations between their look for leases and their end. */
+DEFINE_STATIC_SRCU(pinlease_operation_srcu);
+
 unsigned long pinlease_fregs_get_ax(struct ftrace_regs *fregs)
 {
 	return arch_ftrace_regs(fregs)->regs.ax;
@@ -36,6 +39,27 @@ void pinlease_hook_exit(int token)
 void pinlease_hook_synchronize(void)
 {
 	synchronize_srcu(&pinlease_hook_srcu);
+	synchronize_srcu(&pinlease_operation_srcu);
+}
+
+int pinlease_operation_enter(void)
+{
+	return srcu_read_lock(&pinlease_operation_srcu);
+}
+
+void pinlease_operation_exit(int token)
+{
+	srcu_read_unlock(&pinlease_operation_srcu, token);
+}
+
+unsigned long pinlease_operation_mark(void)
+{
+	return start_poll_synchronize_srcu(&pinlease_operation_srcu);
+}
+
+bool pinlease_operation_passed(unsigned long mark)
+{
+	return poll_state_synchronize_srcu(&pinlease_operation_srcu, mark);
 }
 
 void pinlease_init_delayed_work(struct delayed_work *work,

@@ -110,3 +110,8 @@ struct scatterlist *pinlease_sg_next(struct scatterlist *sg)
 {
 	return sg_next(sg);
 }
+
+void pinlease_folio_clear_dropbehind(struct folio *folio)
+{
+	folio_clear_dropbehind(folio);
+}

@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use kernel::prelude::*;
 
 /// More than all slots of all hooks that can be in use.
-const CAPACITY: usize = 44;
+const CAPACITY: usize = 80;
 
 /// The hooked addresses. Written by [`super::install`] under its lock, read here.
 pub(super) struct Active {

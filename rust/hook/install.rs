@@ -47,7 +47,9 @@ pub(crate) fn init() {
         | bindings::FTRACE_OPS_FL_DYNAMIC) as c_ulong;
 }
 
-/// Installs every hook that leases of `file` need. May sleep.
+/// Installs every hook that leases of `file` need, and waits until every call has slept or returned
+/// that entered a function before it was hooked: one that sleeps has a lock, or waits for one, and
+/// can be waited for by that. May sleep.
 ///
 /// Errors: `EBUSY` when something else modifies one of the functions, `EOPNOTSUPP` when one does
 /// not exist or cannot be traced. Then nothing has changed.
@@ -55,6 +57,10 @@ pub(crate) fn install_for(file: &File) -> Result {
     let mut state = STATE.lock();
     let before = ACTIVE.len();
     let result = add_targets(file).and_then(|()| activate(&mut state, before, file));
+    if result.is_ok() && ACTIVE.len() > before {
+        // SAFETY: Not in an RCU-tasks section; process context.
+        unsafe { bindings::synchronize_rcu_tasks() };
+    }
     result.map_err(|error| {
         forget_from(before);
         match error {
@@ -145,6 +151,7 @@ fn find(hook: &Hook, file: &File) -> Result<Option<usize>> {
             );
         })?),
         Source::FileOperation(member) => member(file.operations()).map(|f| f as usize),
+        Source::MappingOperation(member) => member(file.mapping().operations()).map(|f| f as usize),
         Source::InodeOperation(member) => member(file.inode().operations()).map(|f| f as usize),
     };
     Ok(address)

@@ -56,7 +56,19 @@ macro_rules! integers {
     )*};
 }
 
-integers!(i32, u32, i64, isize);
+integers!(i32, u32, i64, u64, isize);
+
+impl HookArg for bool {
+    type Raw = Self;
+
+    unsafe fn from_raw(raw: Self) -> Self {
+        raw
+    }
+
+    fn into_register(self) -> usize {
+        usize::from(self)
+    }
+}
 
 impl<T> HookArg for *mut T {
     type Raw = Self;
@@ -127,7 +139,9 @@ macro_rules! references {
 references! {
     crate::sys::folio::Folio => folio,
     crate::sys::bio::Bio => bio,
+    crate::sys::kiocb::Kiocb => kiocb,
     crate::sys::super_block::SuperBlock => super_block,
+    crate::sys::xfs_inode::XfsInode => xfs_inode,
     crate::sys::vma::Vma => vm_area_struct,
     kernel::fs::LocalFile => file,
 }

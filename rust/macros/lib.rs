@@ -18,6 +18,8 @@ enum Target {
     FileOperation(Ident),
     /// A member of the leased inode's `struct inode_operations`.
     InodeOperation(Ident),
+    /// A member of its mapping's `struct address_space_operations`.
+    MappingOperation(Ident),
 }
 
 struct Arguments {
@@ -37,6 +39,7 @@ impl Parse for Arguments {
                 "symbol" => target = Some(Target::Symbol(input.parse()?)),
                 "file_operation" => target = Some(Target::FileOperation(input.parse()?)),
                 "inode_operation" => target = Some(Target::InodeOperation(input.parse()?)),
+                "mapping_operation" => target = Some(Target::MappingOperation(input.parse()?)),
                 "filesystem" => filesystem = Some(input.parse()?),
                 _ => return Err(Error::new(key.span(), "unknown argument of #[hook]")),
             }
@@ -45,7 +48,10 @@ impl Parse for Arguments {
             }
         }
         let target = target.ok_or_else(|| {
-            input.error("#[hook] needs function, symbol, file_operation or inode_operation")
+            input.error(
+                "#[hook] needs function, symbol, file_operation, inode_operation or \
+                 mapping_operation",
+            )
         })?;
         Ok(Self { target, filesystem })
     }
@@ -65,9 +71,9 @@ impl Parse for Arguments {
 /// - `HOOK`, for the hook table.
 ///
 /// Each argument type implements `HookArg`, the return type `HookReturn`; they say what the C
-/// side is. Where a C declaration exists (function, file_operation, inode_operation) a
+/// side is. Where a C declaration exists (function, and the operations) a
 /// difference from it does not compile. Keys: `function = NAME`, `symbol = "NAME"`,
-/// `file_operation = MEMBER`, `inode_operation = MEMBER`, and `filesystem = "TYPE"` for what
+/// `file_operation = MEMBER`, `inode_operation = MEMBER`, `mapping_operation = MEMBER`, and `filesystem = "TYPE"` for what
 /// only that filesystem needs.
 #[proc_macro_attribute]
 pub fn hook(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -186,23 +192,20 @@ fn source(target: &Target, raw_function: &TokenStream2) -> (String, TokenStream2
             let literal = proc_macro2::Literal::c_string(&c_name);
             (symbol, quote!(crate::hook::Source::Symbol(#literal)))
         }
-        Target::FileOperation(member) => (
-            member.to_string(),
-            quote! {
-                crate::hook::Source::FileOperation(|operations| {
-                    let member: Option<#raw_function> = operations.#member;
-                    member.map(|function| function as *const ())
-                })
-            },
-        ),
-        Target::InodeOperation(member) => (
-            member.to_string(),
-            quote! {
-                crate::hook::Source::InodeOperation(|operations| {
-                    let member: Option<#raw_function> = operations.#member;
-                    member.map(|function| function as *const ())
-                })
-            },
-        ),
+        Target::FileOperation(member) => operation("FileOperation", member, raw_function),
+        Target::InodeOperation(member) => operation("InodeOperation", member, raw_function),
+        Target::MappingOperation(member) => operation("MappingOperation", member, raw_function),
     }
+}
+
+/// A member of a table of operations.
+fn operation(table: &str, member: &Ident, raw_function: &TokenStream2) -> (String, TokenStream2) {
+    let table = Ident::new(table, member.span());
+    let source = quote! {
+        crate::hook::Source::#table(|operations| {
+            let member: Option<#raw_function> = operations.#member;
+            member.map(|function| function as *const ())
+        })
+    };
+    (member.to_string(), source)
 }

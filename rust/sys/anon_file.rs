@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/anon_inodes.h`](srctree/include/linux/anon_inodes.h)
 
-use crate::bindings;
+use crate::{bindings, event_queue::EventQueue};
 use core::marker::PhantomData;
 use kernel::{
     error::from_err_ptr,
@@ -13,6 +13,7 @@ use kernel::{
     prelude::*,
     seq_file::SeqFile,
     sync::{aref::ARef, Arc},
+    uaccess::{UserPtr, UserSlice},
 };
 
 /// What an anonymous file does.
@@ -20,10 +21,15 @@ pub(crate) trait AnonFile: Send + Sync + Sized + 'static {
     /// As `/proc/PID/fd` shows it: `anon_inode:NAME`.
     const NAME: &'static CStr;
 
-    fn ioctl(this: &Arc<Self>, command: u32, argument: usize) -> Result<isize>;
+    /// What is read from it, and polled.
+    fn events(this: &Arc<Self>) -> &EventQueue;
+
+    fn ioctl(_this: &Arc<Self>, _command: u32, _argument: usize) -> Result<isize> {
+        Err(ENOTTY)
+    }
 
     /// Adds lines to `/proc/PID/fdinfo/FD`.
-    fn show_fdinfo(this: &Arc<Self>, lines: &SeqFile);
+    fn show_fdinfo(_this: &Arc<Self>, _lines: &SeqFile) {}
 
     /// The last descriptor was closed; may run in a kernel thread. May sleep.
     fn release(this: Arc<Self>);
@@ -36,6 +42,9 @@ impl<T: AnonFile> Operations<T> {
         owner: this_module::<crate::LocalModule>().as_ptr(),
         unlocked_ioctl: Some(Self::ioctl),
         compat_ioctl: Some(Self::ioctl),
+        read: Some(Self::read),
+        poll: Some(Self::poll),
+        fasync: Some(Self::fasync),
         release: Some(Self::release),
         show_fdinfo: Some(Self::show_fdinfo),
         ..pin_init::zeroed()
@@ -58,6 +67,48 @@ impl<T: AnonFile> Operations<T> {
         match T::ioctl(unsafe { Self::borrow(file) }, command, argument) {
             Ok(value) => value as c_long,
             Err(error) => error.to_errno() as c_long,
+        }
+    }
+
+    unsafe extern "C" fn read(
+        file: *mut bindings::file,
+        buffer: *mut c_char,
+        length: usize,
+        _position: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: The file is valid.
+        let nonblocking = unsafe { (*file).f_flags } & bindings::O_NONBLOCK != 0;
+        // SAFETY: The file has these operations.
+        let events = T::events(unsafe { Self::borrow(file) });
+        let writer = UserSlice::new(UserPtr::from_ptr(buffer.cast()), length).writer();
+        match events.read(writer, nonblocking) {
+            Ok(bytes) => bytes as isize,
+            Err(error) => error.to_errno() as isize,
+        }
+    }
+
+    unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table_struct,
+    ) -> bindings::__poll_t {
+        // SAFETY: The file has these operations.
+        let events = T::events(unsafe { Self::borrow(file) });
+        // SAFETY: These are the arguments of this call; the queue belongs to the file.
+        unsafe { events.readers.register_poll(file, table) };
+        if events.is_empty() {
+            0
+        } else {
+            bindings::CONST_POLL_EVENTS
+        }
+    }
+
+    unsafe extern "C" fn fasync(descriptor: c_int, file: *mut bindings::file, on: c_int) -> c_int {
+        // SAFETY: The file has these operations.
+        let events = T::events(unsafe { Self::borrow(file) });
+        // SAFETY: These are the arguments of this call; `release` takes the file out.
+        match unsafe { events.signals.change(descriptor, file, on) } {
+            Ok(()) => 0,
+            Err(error) => error.to_errno(),
         }
     }
 

@@ -125,3 +125,19 @@ impl BtrfsBioLayout {
         })
     }
 }
+
+/// Bytes from the start of a `struct xfs_inode` to the `struct inode` in it, of the XFS that is
+/// loaded; told by its size, which nothing else in there has. May sleep.
+///
+/// Errors: `ENOENT` without BTF or with another structure.
+pub(crate) fn offset_in_xfs_inode() -> Result<usize> {
+    let (btf, id) = Btf::find(c"xfs_inode", bindings::BTF_KIND_STRUCT)?;
+    let members = btf.members(id)?;
+    let mut inodes = members
+        .iter()
+        .filter(|&&(_, id)| btf.size_of(id) == size_of::<bindings::inode>());
+    match (inodes.next(), inodes.next()) {
+        (Some(&(bits, _)), None) => Ok(bits as usize / 8),
+        _ => Err(ENOENT),
+    }
+}

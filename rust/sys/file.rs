@@ -5,11 +5,14 @@
 use super::{inode::Inode, mapping::Mapping, super_block::SuperBlock};
 use crate::bindings;
 use kernel::{
-    error::to_result,
+    error::{from_err_ptr, to_result},
     fs::{File, LocalFile},
     prelude::*,
     sync::aref::ARef,
 };
+
+/// Bytes of the longest path with its final 0.
+const PATH_MAX: usize = 4096;
 
 /// More about open files.
 pub(crate) trait FileExt {
@@ -42,6 +45,19 @@ pub(crate) trait FileExt {
         mode & BOTH == BOTH
     }
 
+    /// Whether it is open for writing.
+    fn is_writable(&self) -> bool {
+        // SAFETY: The file is valid; this bit does not change after open.
+        unsafe { (*self.raw()).f_mode & bindings::CONST_FMODE_WRITE != 0 }
+    }
+
+    /// Whether it has `O_NONBLOCK`.
+    fn is_nonblocking(&self) -> bool {
+        // SAFETY: The file is valid; a word that is read whole.
+        let flags = unsafe { core::ptr::addr_of!((*self.raw()).f_flags).read_volatile() };
+        flags & bindings::O_NONBLOCK != 0
+    }
+
     /// Whether the current task may lease it. Errors: `EACCES`.
     fn may_lease(&self) -> Result {
         // SAFETY: The file is valid.
@@ -62,6 +78,27 @@ pub(crate) trait FileExt {
         } else {
             EIO
         }
+    }
+
+    /// Its path as the current task sees it, with the final 0. May sleep.
+    ///
+    /// Errors: `ENOMEM`, `ENAMETOOLONG`.
+    fn path(&self) -> Result<KVec<u8>> {
+        let mut room = KVec::from_elem(0u8, PATH_MAX, GFP_KERNEL)?;
+        // SAFETY: The path of an open file is valid, and so is the room.
+        let begin = from_err_ptr(unsafe {
+            let path = core::ptr::addr_of!((*self.raw()).__bindgen_anon_1.f_path);
+            bindings::d_path(path, room.as_mut_ptr().cast(), PATH_MAX as c_int)
+        })?;
+        // The path ends at the end of the room, unless it is short of that.
+        let skip = begin as usize - room.as_ptr() as usize;
+        let length = room[skip..]
+            .iter()
+            .position(|&byte| byte == 0)
+            .map_or(PATH_MAX - skip, |last| last + 1);
+        let mut path = KVec::with_capacity(length, GFP_KERNEL)?;
+        path.extend_from_slice(&room[skip..skip + length], GFP_KERNEL)?;
+        Ok(path)
     }
 
     /// What `FS_IOC_GETFLAGS` and `FS_IOC_FSGETXATTR` tell. May sleep. Errors: the filesystem's.
@@ -85,6 +122,18 @@ impl FileExt for File {
     fn raw(&self) -> *mut bindings::file {
         self.as_ptr()
     }
+}
+
+/// The argument of a hooked `->fileattr_set`.
+pub(crate) fn attributes_of(raw: *mut kernel::bindings::file_kattr) -> bindings::file_kattr {
+    // SAFETY: The caller of the hooked function keeps it.
+    unsafe { raw.cast::<bindings::file_kattr>().read() }
+}
+
+/// Whether an open file has `O_NONBLOCK`; null has not. The argument is that of a hooked function.
+pub(crate) fn is_nonblocking(file: *mut bindings::file) -> bool {
+    // SAFETY: The caller of the hooked function keeps the file open, if there is one.
+    !file.is_null() && unsafe { LocalFile::from_raw_file(file) }.is_nonblocking()
 }
 
 /// The open file of a descriptor of the current process. Errors: `EBADF`.

@@ -59,6 +59,13 @@ impl Folio {
         unsafe { bindings::pinlease_folio_nr_pages(self.as_ptr()) as u64 }
     }
 
+    /// It was made for a write that does not want it cached (`RWF_DONTCACHE`): writeback drops such a
+    /// folio, pinned or not. No more.
+    pub(crate) fn keep_in_cache(&self) {
+        // SAFETY: The folio is valid; the flag is an atomic bit.
+        unsafe { bindings::pinlease_folio_clear_dropbehind(self.as_ptr()) };
+    }
+
     /// Whether somebody pins it: never wrong with "no", may be wrong with "yes"
     /// (`folio_maybe_dma_pinned`).
     pub(crate) fn maybe_pinned(&self) -> bool {

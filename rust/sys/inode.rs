@@ -6,7 +6,7 @@
 
 use super::{mapping::Mapping, super_block::SuperBlock};
 use crate::bindings;
-use kernel::types::Opaque;
+use kernel::{error::to_result, prelude::*, types::Opaque};
 
 /// A `struct inode`, kept by an open file or by whoever lent the reference.
 #[repr(transparent)]
@@ -30,6 +30,12 @@ impl Inode {
     pub(crate) fn operations(&self) -> &bindings::inode_operations {
         // SAFETY: Set when the inode is made, and of static lifetime.
         unsafe { &*(*self.as_ptr()).i_op }
+    }
+
+    /// That of a dentry, which is an argument of a hooked function.
+    pub(crate) fn of_dentry<'a>(dentry: *mut bindings::dentry) -> &'a Self {
+        // SAFETY: The caller of the hooked function keeps the dentry, which has an inode.
+        unsafe { &*(*dentry).d_inode.cast() }
     }
 
     /// The inode and its new size, of the arguments of a hooked `->setattr`; `None` when the size
@@ -57,6 +63,20 @@ impl Inode {
     pub(crate) fn size(&self) -> u64 {
         // SAFETY: The inode is valid.
         unsafe { bindings::pinlease_i_size_read(self.as_ptr()) as u64 }
+    }
+
+    /// Number of the inode.
+    pub(crate) fn number(&self) -> u64 {
+        // SAFETY: The inode is valid; its number does not change.
+        unsafe { (*self.as_ptr()).i_ino }
+    }
+
+    /// Waits until operations that hold the inode's lock, and direct I/O, are over. May sleep.
+    ///
+    /// Errors: `ERESTARTSYS`, `EINTR` by a fatal signal.
+    pub(crate) fn wait_for_operations(&self) -> Result {
+        // SAFETY: The inode is valid; the caller holds no lock.
+        to_result(unsafe { bindings::pinlease_inode_quiesce(self.as_ptr()) })
     }
 
     pub(crate) fn is_regular(&self) -> bool {

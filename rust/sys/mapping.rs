@@ -22,6 +22,11 @@ impl Mapping {
         self.as_ptr() as usize
     }
 
+    pub(crate) fn operations(&self) -> &bindings::address_space_operations {
+        // SAFETY: The mapping of an inode has operations, which are static.
+        unsafe { &*(*self.as_ptr()).a_ops }
+    }
+
     /// Whether its operations are the variable `name` of the kernel or a module. May sleep.
     pub(crate) fn has_operations(&self, name: &CStr) -> bool {
         // SAFETY: The mapping is valid; its operations are only compared.

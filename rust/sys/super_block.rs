@@ -17,6 +17,12 @@ impl SuperBlock {
         self.0.get()
     }
 
+    /// That of a dentry, which is an argument of a hooked function.
+    pub(crate) fn of_dentry<'a>(dentry: *mut bindings::dentry) -> &'a Self {
+        // SAFETY: The caller of the hooked function keeps the dentry, whose superblock outlives it.
+        unsafe { &*(*dentry).d_sb.cast() }
+    }
+
     fn filesystem_type(&self) -> &bindings::file_system_type {
         // SAFETY: A superblock's type is set once, and registered as long as it is mounted.
         unsafe { &*(*self.as_ptr()).s_type }
@@ -26,6 +32,11 @@ impl SuperBlock {
     pub(crate) fn filesystem_name(&self) -> &CStr {
         // SAFETY: A registered filesystem has a name.
         unsafe { CStr::from_char_ptr(self.filesystem_type().name) }
+    }
+
+    /// Whether it is of this type.
+    pub(crate) fn is(&self, filesystem: &[u8]) -> bool {
+        self.filesystem_name().to_bytes() == filesystem
     }
 
     /// Keeps the filesystem's code loaded.
@@ -50,10 +61,31 @@ impl SuperBlock {
             .then_some(WriteGuard(self))
     }
 
+    /// Gives back the freeze protection that the current task has.
+    pub(super) fn end_write(&self) {
+        // SAFETY: The superblock is valid; the caller of the hooked function took it.
+        unsafe { bindings::pinlease_sb_end_write(self.as_ptr()) };
+    }
+
+    /// Undoes [`end_write`](Self::end_write). May sleep until a thaw.
+    pub(super) fn start_write(&self) {
+        // SAFETY: The superblock is valid; may sleep.
+        unsafe { bindings::pinlease_sb_start_write(self.as_ptr()) };
+    }
+
     /// Whether its device has zones.
     pub(crate) fn is_zoned(&self) -> bool {
         // SAFETY: The superblock is valid.
         unsafe { bindings::pinlease_sb_is_zoned(self.as_ptr()) }
+    }
+
+    /// Its device, as makedev(3) has it (`new_encode_dev()`).
+    pub(crate) fn device_number(&self) -> u64 {
+        // SAFETY: The superblock is valid; its device does not change.
+        let device = unsafe { (*self.as_ptr()).s_dev };
+        const MINOR_BITS: u32 = 20;
+        let (major, minor) = (device >> MINOR_BITS, device & ((1 << MINOR_BITS) - 1));
+        u64::from((minor & 0xff) | (major << 8) | ((minor & !0xff) << 12))
     }
 
     /// Bytes in a block.

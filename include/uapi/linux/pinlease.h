@@ -7,9 +7,10 @@
  * Closing the last copy of it unpins everything and ends the lease.
  *
  * Every structure begins with its size, as in clone3(2) and openat2(2), and
- * that is what counts, not the size in the command's number: a caller built against a newer header works as long as the fields that
- * the module does not know are zero (otherwise E2BIG), and fields that an
- * older caller does not have read as zero.
+ * that is what counts, not the size in the command's number: a caller built
+ * against a newer header works as long as the fields that the module does not
+ * know are zero (otherwise E2BIG), and fields that an older caller does not
+ * have read as zero.
  *
  * Errors common to all commands:
  *   EFAULT  the argument cannot be read or written
@@ -26,9 +27,18 @@
 #include <linux/types.h>
 
 /*
- * What happens when a conflicting operation meets the lease: one that detaches,
- * moves or shares pages of its range, or of a folio in which a page is pinned
- * (folios can be larger than the range).
+ * Who yields when a conflicting operation (the breaker) meets the lease: one
+ * that detaches, moves or shares pages of its range, or of a folio in which a
+ * page is pinned (folios can be larger than the range).
+ *
+ * The breaker waits while the holder may answer: by closing the lease, by
+ * PINLEASE_IOC_SHRINK, or by unpinning what the breaker needs.  When the grace
+ * is over, the policy acts.  A breaker with O_NONBLOCK gets EWOULDBLOCK, and the
+ * break goes on without it; one that is interrupted gets EINTR, and its break
+ * is off.  A holder that breaks its own lease gets EDEADLK (with the policy
+ * REFUSE ETXTBSY).  Who cannot wait, because it holds locks (nfsd, overlayfs,
+ * loop), gets ETXTBSY at once, and so does who can only read the file; of the
+ * latter, and of an RWF_NOWAIT write, which gets EAGAIN, the holder is not told.
  */
 #define PINLEASE_POLICY_KILL	0	/* the holder is killed */
 #define PINLEASE_POLICY_REVOKE	1	/* its pins are taken away */
@@ -45,8 +55,16 @@
  * @length:   bytes; rounded up to whole pages; 0: up to the end of the file
  *            as it is now
  * @grace_ms: milliseconds that a breaker waits for the holder before the
- *            policy acts; 0: fs.lease-break-time
+ *            policy acts; 0: fs.lease-break-time, or the module's parameter
+ *            grace_max_ms if that is less or there is none.  No meaning with
+ *            BLOCK and REFUSE.
  * @reserved: 0
+ *
+ * The holder, whom the policy KILL kills, is the calling process; its children
+ * and whoever gets a copy of the descriptor are not.
+ *
+ * Without CAP_SYS_RESOURCE the policy BLOCK makes breakers of other users wait
+ * for grace_max_ms at most; then they get EBUSY.
  *
  * Returns the lease, a file descriptor.  Errors:
  *   EBADF      @fd is not an open file, or not open for reading and writing
@@ -58,7 +76,12 @@
  *              or with this policy (a pr_debug line says which)
  *   EBUSY      another kernel user holds a function that must be hooked
  *              (a livepatch, a BPF fexit program), see the kernel log
- *   EAGAIN     a lease of the file is being broken
+ *   EPERM      @grace_ms is more than grace_max_ms, and the caller lacks
+ *              CAP_SYS_RESOURCE
+ *   EAGAIN     an operation that conflicts with the range is waiting or under
+ *              way; or a lease of the file in the kernel's lease core is being
+ *              broken
+ *   EINTR      a signal arrived
  *   EDQUOT     the user has as many leases as the administrator allows
  *   ENOMEM, EMFILE, ENFILE
  */
@@ -87,13 +110,16 @@ struct pinlease_acquire {
  *
  * Errors:
  *   EINVAL  @addr or @length is not page-aligned, or @length is 0
- *   EFAULT  [@addr, @addr + @length) is not one shared writable mapping
+ *   EFAULT  [@addr, @addr + @length) is not one shared writable mapping of
+ *           pages that the file has
  *   ENXIO   the mapping is of another file, or reaches outside of the lease
  *   ENOMEM  RLIMIT_MEMLOCK would be exceeded, or no memory
  *   EDQUOT  the lease has as many pins as it may have
+ *   EAGAIN  an operation that conflicts with these pages is waiting or under way
+ *   ENODEV  the lease is withdrawn
  *   ENOSPC, EIO  the filesystem could not make a page writable (a page fault
  *           does not tell an exceeded quota from other errors: EIO)
- *   EINTR   a fatal signal arrived
+ *   EINTR   a signal arrived
  */
 struct pinlease_pin {
 	__u32 size;
@@ -119,6 +145,7 @@ struct pinlease_pin {
  * What the device wrote before the call reaches the file like any other
  * dirty page; under PINLEASE_PIN_MARKED, what was marked.  Errors:
  *   ENOENT  no such pin
+ *   ENODEV  the lease is withdrawn
  *   EBUSY   a driver is using the pin, or the filesystem is frozen; the pin
  *           stays
  *   ENOMEM  no memory; the pin stays
@@ -142,6 +169,7 @@ struct pinlease_unpin {
  * dirty when the call returns.  Errors:
  *   EINVAL  the range is empty or overflows
  *   ENXIO   the range reaches outside of the lease
+ *   ENODEV  the lease is withdrawn
  *   EBUSY   the filesystem is frozen
  *   ENOSPC, EIO  the filesystem refuses the write
  */
@@ -151,6 +179,90 @@ struct pinlease_mark {
 	__u64 offset;
 	__u64 length;
 };
+
+/**
+ * struct pinlease_shrink - PINLEASE_IOC_SHRINK, on a lease
+ * @size:     sizeof(struct pinlease_shrink)
+ * @reserved: 0
+ * @offset:   first byte of the new range, a multiple of the page size
+ * @length:   bytes of it; rounded up to whole pages
+ *
+ * Gives back what is outside of the new range, which lies inside of the old
+ * one.  Errors:
+ *   EINVAL  @offset is not page-aligned, or the range is empty or overflows
+ *   ENXIO   the new range reaches outside of the old one
+ *   EBUSY   a pin has pages outside of the new range
+ *   ENODEV  the lease is withdrawn
+ */
+struct pinlease_shrink {
+	__u32 size;
+	__u32 reserved;
+	__u64 offset;
+	__u64 length;
+};
+
+/**
+ * struct pinlease_event - what read(2) returns, on a lease or a watch
+ * @size:        bytes in this record; the next one follows
+ * @kind:        PINLEASE_EVENT_*
+ * @lease:       the lease's id, as PINLEASE_IOC_QUERY tells it
+ * @breaker:     names the breaker: the same in all events of one break; 0: none
+ * @operation:   PINLEASE_OPERATION_*, what the breaker does; 0: nothing
+ * @pid:         its process, in the reader's pid namespace; 0: there it is not
+ *               visible
+ * @offset:      first byte of the breaker's range; for ACQUIRED and RELEASED of
+ *               the lease's
+ * @length:      bytes of it
+ * @time_ns:     when it happened, CLOCK_MONOTONIC
+ * @deadline_ns: BREAK: when the policy will act, CLOCK_MONOTONIC; 0: never
+ * @lost:        OVERFLOW: how many events are not there
+ * @policy:      PINLEASE_POLICY_* of the lease
+ * @comm:        the breaker's name, if @pid is not 0
+ *
+ * read(2) returns as many whole records as fit.  It blocks while there is none,
+ * or with O_NONBLOCK fails with EAGAIN; EINVAL: not even one record fits.
+ * On a lease poll(2) says POLLIN | POLLPRI; fcntl(2) F_SETOWN, F_SETSIG and
+ * O_ASYNC work, si_fd being the lease.
+ */
+struct pinlease_event {
+	__u32 size;
+	__u32 kind;
+	__u64 lease;
+	__u64 breaker;
+	__u32 operation;
+	__s32 pid;
+	__u64 offset;
+	__u64 length;
+	__u64 time_ns;
+	__u64 deadline_ns;
+	__u64 lost;
+	__u32 policy;
+	__u32 reserved;
+	char comm[16];
+};
+
+#define PINLEASE_EVENT_BREAK	1	/* answer until the deadline */
+#define PINLEASE_EVENT_OVER	2	/* a breaker that waited is done, or gave up; the lease is as before */
+#define PINLEASE_EVENT_WITHDRAWN	3	/* the policy acted; the lease is good for nothing more */
+#define PINLEASE_EVENT_REFUSED	4	/* a breaker was refused */
+#define PINLEASE_EVENT_OVERFLOW	5	/* events were lost, the ones before this */
+#define PINLEASE_EVENT_ACQUIRED	6	/* only on a watch */
+#define PINLEASE_EVENT_RELEASED	7	/* only on a watch: it ended, nothing is pinned */
+
+#define PINLEASE_OPERATION_TRUNCATE	1
+#define PINLEASE_OPERATION_PUNCH_HOLE	2
+#define PINLEASE_OPERATION_ZERO_RANGE	3
+#define PINLEASE_OPERATION_COLLAPSE_RANGE	4
+#define PINLEASE_OPERATION_INSERT_RANGE	5
+#define PINLEASE_OPERATION_UNSHARE_RANGE	6
+#define PINLEASE_OPERATION_WRITE_ZEROES	7
+#define PINLEASE_OPERATION_CLONE	8
+#define PINLEASE_OPERATION_DEDUPE	9
+#define PINLEASE_OPERATION_COPY	10	/* copy_file_range(2), where it shares */
+#define PINLEASE_OPERATION_EXCHANGE	11	/* exchange-range, swapext, move-extent */
+#define PINLEASE_OPERATION_DIRECT_WRITE	12
+#define PINLEASE_OPERATION_SWAPON	13
+#define PINLEASE_OPERATION_SET_FLAGS	14	/* FS_IOC_SETFLAGS: journaling, compression */
 
 /**
  * struct pinlease_query - PINLEASE_IOC_QUERY, on a lease
@@ -165,6 +277,8 @@ struct pinlease_mark {
  * @snapshots:    pages of this file written from a snapshot since its first lease
  * @rearmed:      folios of this file re-armed since its first lease
  * @errors:       re-arms and snapshots of this file that failed
+ * @id:           names the lease in events and in PINLEASE_IOC_NEXT
+ * @deadline_ns:  STATE_BREAKING: when the policy acts, CLOCK_MONOTONIC; 0: never
  *
  * All fields are set by the kernel; @size becomes that of its structure.
  */
@@ -180,9 +294,79 @@ struct pinlease_query {
 	__u64 snapshots;
 	__u64 rearmed;
 	__u64 errors;
+	/* second version */
+	__u64 id;
+	__u64 deadline_ns;
 };
 
 #define PINLEASE_STATE_HELD	0
+#define PINLEASE_STATE_BREAKING	1	/* a breaker waits, or will come back */
+#define PINLEASE_STATE_WITHDRAWN	2	/* the policy acted */
+#define PINLEASE_STATE_DRAINING	3	/* closed, but something is still pinned */
+
+/**
+ * struct pinlease_next - PINLEASE_IOC_NEXT, on /dev/pinlease
+ * @size:         sizeof(struct pinlease_next)
+ * @state:        out: PINLEASE_STATE_*
+ * @id:           in: the id after which to look, at first 0; out: the lease
+ * @offset:       out: first byte of the range
+ * @length:       out: bytes of the range
+ * @pins:         out: pins held
+ * @pinned_bytes: out: bytes in them
+ * @inode:        out: inode number of the file
+ * @deadline_ns:  out: STATE_BREAKING: when the policy acts; 0: never
+ * @device:       out: device number of the file, as makedev(3) makes it
+ * @policy:       out: PINLEASE_POLICY_*
+ * @grace_ms:     out: milliseconds
+ * @pid:          out: the holder, in the caller's pid namespace; 0: not visible
+ * @uid:          out: its user, in the caller's user namespace
+ * @path_size:    in: bytes at @path; out: bytes of the path with the final 0,
+ *                0 when the caller may not see it (neither holder's user nor
+ *                CAP_SYS_ADMIN) or there is none
+ * @path:         in: address where the file's path goes; cut when it is longer
+ *                than @path_size, without a final 0 then
+ * @comm:         out: the holder's name, if @pid is not 0
+ *
+ * Tells about the lease with the next higher id.  Errors:
+ *   ENOENT  there is none
+ */
+struct pinlease_next {
+	__u32 size;
+	__u32 state;
+	__u64 id;
+	__u64 offset;
+	__u64 length;
+	__u64 pins;
+	__u64 pinned_bytes;
+	__u64 inode;
+	__u64 deadline_ns;
+	__u64 device;
+	__u32 policy;
+	__u32 grace_ms;
+	__s32 pid;
+	__u32 uid;
+	__u32 reserved;
+	__u32 path_size;
+	__u64 path;
+	char comm[16];
+};
+
+/**
+ * struct pinlease_watch - PINLEASE_IOC_WATCH, on /dev/pinlease
+ * @size:  sizeof(struct pinlease_watch)
+ * @flags: PINLEASE_WATCH_*
+ *
+ * Returns a file descriptor on which events of all leases can be read whose
+ * holder is the caller's user, or of all leases with CAP_SYS_ADMIN.  Errors:
+ *   EMFILE  no descriptor, or the user has 64 watches
+ *   ENFILE, ENOMEM
+ */
+struct pinlease_watch {
+	__u32 size;
+	__u32 flags;
+};
+
+#define PINLEASE_WATCH_CLOEXEC	(1U << 0)
 
 #define PINLEASE_IOC_TYPE	0xBD
 
@@ -191,5 +375,8 @@ struct pinlease_query {
 #define PINLEASE_IOC_UNPIN	_IOW(PINLEASE_IOC_TYPE, 2, struct pinlease_unpin)
 #define PINLEASE_IOC_MARK	_IOW(PINLEASE_IOC_TYPE, 3, struct pinlease_mark)
 #define PINLEASE_IOC_QUERY	_IOWR(PINLEASE_IOC_TYPE, 4, struct pinlease_query)
+#define PINLEASE_IOC_SHRINK	_IOW(PINLEASE_IOC_TYPE, 5, struct pinlease_shrink)
+#define PINLEASE_IOC_NEXT	_IOWR(PINLEASE_IOC_TYPE, 6, struct pinlease_next)
+#define PINLEASE_IOC_WATCH	_IOW(PINLEASE_IOC_TYPE, 7, struct pinlease_watch)
 
 #endif /* _UAPI_LINUX_PINLEASE_H */

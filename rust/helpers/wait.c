@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/poll.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include "helpers.h"
+
+void pinlease_init_waitqueue_head(struct wait_queue_head *head)
+{
+	init_waitqueue_head(head);
+}
+
+void pinlease_poll_wait(struct file *file, struct wait_queue_head *head,
+			struct poll_table_struct *table)
+{
+	poll_wait(file, head, table);
+}
+
+/* Leases whose policy acts, each in a worker of its own. */
+struct workqueue_struct *pinlease_alloc_workqueue(void)
+{
+	return alloc_workqueue("pinlease", WQ_UNBOUND, WQ_MAX_ACTIVE);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The current task.
+
+use crate::bindings;
+
+/// Whether it may sleep on behalf of its caller: it is no kernel thread, is not exiting or dumping
+/// core, and acts with its own credentials (a stacked filesystem, which holds locks, does not).
+pub(crate) fn may_wait() -> bool {
+    // SAFETY: Task context.
+    unsafe { bindings::pinlease_current_may_wait() }
+}
+
+/// Whether it is a worker of io_uring, which does not know ERESTARTSYS.
+pub(crate) fn is_io_worker() -> bool {
+    // SAFETY: Task context.
+    unsafe { bindings::pinlease_current_is_io_worker() }
+}
+
+/// Whether a fatal signal is pending.
+pub(crate) fn is_dying() -> bool {
+    // SAFETY: Task context.
+    unsafe { bindings::pinlease_current_is_dying() }
+}
+
+/// CAP_SYS_RESOURCE in the first user namespace.
+pub(crate) fn has_cap_sys_resource() -> bool {
+    // SAFETY: Task context.
+    unsafe { bindings::pinlease_capable_resource() }
+}
+
+/// CAP_SYS_ADMIN in the first user namespace.
+pub(crate) fn has_cap_sys_admin() -> bool {
+    // SAFETY: Task context.
+    unsafe { bindings::pinlease_capable_admin() }
+}
+
+/// What tells it from other tasks that run.
+pub(crate) fn key() -> usize {
+    // SAFETY: Any context; the pointer is only compared.
+    unsafe { bindings::pinlease_current() as usize }
+}
