@@ -14,12 +14,15 @@ const HEADERS: [&str; 2] = [
 
 /// Commands: their `_IOW(…)` macros are beyond bindgen, so that clang is made
 /// to evaluate them as constants `<name>_NR`.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "PINLEASE_IOC_ACQUIRE",
     "PINLEASE_IOC_PIN",
     "PINLEASE_IOC_UNPIN",
     "PINLEASE_IOC_MARK",
     "PINLEASE_IOC_QUERY",
+    "PINLEASE_IOC_SHRINK",
+    "PINLEASE_IOC_NEXT",
+    "PINLEASE_IOC_WATCH",
     "DMASIM_IOC_ATTACH",
     "DMASIM_IOC_PIN_RAW",
     "DMASIM_IOC_WRITE",

@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command `pinlease`.
 
-mod hold;
-mod range;
-mod status;
-
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-/// Leases on byte ranges of files whose mapped memory a device writes.
-#[derive(Parser)]
-#[command(name = "pinlease", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    Status(status::Status),
-    Hold(hold::Hold),
-}
+use clap::Parser;
+use nix::sys::signal::{signal, SigHandler, Signal};
+use pinlease_cli::Cli;
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Status(status) => status.run(),
-        Command::Hold(hold) => hold.run(),
-    };
-    match result {
+    // As other commands do: end quietly when the reader of a pipe is gone.
+    // SAFETY: the default action is no handler that could do anything unsafe.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    match Cli::parse().run() {
         Ok(status) => status,
         Err(error) => {
             eprintln!("pinlease: {error:#}");

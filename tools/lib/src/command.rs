@@ -34,6 +34,8 @@ arguments! {
     pinlease_unpin = PINLEASE_IOC_UNPIN_NR,
     pinlease_mark = PINLEASE_IOC_MARK_NR,
     pinlease_query = PINLEASE_IOC_QUERY_NR,
+    pinlease_shrink = PINLEASE_IOC_SHRINK_NR,
+    pinlease_watch = PINLEASE_IOC_WATCH_NR,
     dmasim_attach = DMASIM_IOC_ATTACH_NR,
     dmasim_pin_raw = DMASIM_IOC_PIN_RAW_NR,
     dmasim_write = DMASIM_IOC_WRITE_NR,
@@ -57,6 +59,34 @@ pub fn issue<A: Argument>(fd: BorrowedFd<'_>, argument: &mut A) -> nix::Result<i
         )
     };
     Errno::result(result)
+}
+
+/// Issues `PINLEASE_IOC_NEXT`, which writes the path to `path`; `request.path`
+/// and `request.path_size` are set here.
+///
+/// It is not an [`Argument`]: with one, safe code could name any address.
+///
+/// # Errors
+///
+/// The command's errno.
+pub fn issue_next(
+    fd: BorrowedFd<'_>,
+    request: &mut uapi::pinlease_next,
+    path: &mut [u8],
+) -> nix::Result<()> {
+    request.path = path.as_mut_ptr().expose_provenance() as u64;
+    request.path_size = u32::try_from(path.len()).unwrap_or(u32::MAX);
+    // SAFETY: the command writes at most `size_of::<pinlease_next>()` bytes to
+    // `request`, integers all of them, and at most `path_size` to `path`; both
+    // are borrowed exclusively.
+    let result = unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            libc::Ioctl::from(uapi::PINLEASE_IOC_NEXT_NR),
+            std::ptr::from_mut(request),
+        )
+    };
+    Errno::result(result).map(drop)
 }
 
 /// `size_of::<T>()` as the structures carry it.

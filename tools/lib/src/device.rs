@@ -8,7 +8,7 @@ use std::{
 
 use nix::errno::Errno;
 
-use crate::{LeaseBuilder, OpenError};
+use crate::{LeaseBuilder, LeaseInfo, Leases, ListError, OpenError, Watch, WatchError};
 
 /// Where the device node is.
 pub const DEVICE_PATH: &str = "/dev/pinlease";
@@ -40,6 +40,32 @@ impl Device {
     /// Begins to describe a lease on `file`, by default all of it.
     pub fn lease<'a>(&'a self, file: &'a impl AsFd) -> LeaseBuilder<'a> {
         LeaseBuilder::new(self.as_fd(), file.as_fd())
+    }
+
+    /// All leases of the system, by rising id.
+    ///
+    /// A lease that comes or goes meanwhile may or may not be among them.
+    pub fn leases(&self) -> Leases<'_> {
+        Leases::new(self.as_fd())
+    }
+
+    /// The lease of number `id`; `None`: it ended.
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_NEXT`.
+    pub fn lease_info(&self, id: u64) -> Result<Option<LeaseInfo>, ListError> {
+        self.leases().find(id)
+    }
+
+    /// Watches the leases whose holder is the caller's user, or all leases
+    /// with `CAP_SYS_ADMIN`.
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_WATCH`.
+    pub fn watch(&self) -> Result<Watch, WatchError> {
+        Watch::new(self.as_fd())
     }
 }
 

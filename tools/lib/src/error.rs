@@ -64,7 +64,9 @@ errors! {
         EACCES => NotOwner: "the file belongs to someone else; run as its owner or with CAP_LEASE",
         EOPNOTSUPP => Unsupported: "this filesystem, its mode or this policy cannot be leased; the kernel's debug log says which",
         EBUSY => HookTaken: "a livepatch or BPF program holds a function that must be hooked; see the kernel log",
-        EAGAIN => Breaking: "a lease of the file is being broken; try again",
+        EPERM => GraceTooLong: "the grace is longer than the module's parameter grace_max_ms; shorten it or run with CAP_SYS_RESOURCE",
+        EAGAIN => Breaking: "a conflicting operation is waiting or under way, or a lease of the file is being broken; try again",
+        EINTR => Interrupted: "interrupted by a signal; try again",
         EDQUOT => TooManyLeases: "the user has as many leases as the administrator allows; close some",
         ENOMEM => NoMemory: "no memory",
         EMFILE => TooManyFiles: "too many open files; raise RLIMIT_NOFILE or close some",
@@ -80,6 +82,8 @@ errors! {
     PinError, "cannot pin" {
         EINVAL => Misaligned: "address and length must be multiples of the page size, and not 0",
         EFAULT => NotShared: "the memory is not one mapping, MAP_SHARED and PROT_WRITE",
+        EAGAIN => Breaking: "a conflicting operation is waiting or under way; try again",
+        ENODEV => Withdrawn: "the lease is withdrawn; close it and acquire a new one",
         ENXIO => OutsideLease: "the memory maps another file or reaches outside of the lease",
         ENOMEM => NoMemory: "RLIMIT_MEMLOCK would be exceeded, or no memory; raise 'ulimit -l'",
         EDQUOT => Quota: "the lease has as many pins as it may have, or the disk quota is exhausted",
@@ -96,6 +100,8 @@ errors! {
     UnpinError, "cannot unpin" {
         EINVAL => Invalid: "a field is not as the module wants it",
         ENOENT => NoSuchPin: "no such pin; it was released before",
+        ENODEV => Withdrawn: "the lease is withdrawn; close it and acquire a new one",
+        ENOMEM => NoMemory: "no memory; the pin stays",
         EBUSY => InUse: "a driver is using the pin or the filesystem is frozen; detach or thaw it first",
         ENOSPC => NoSpace: "unpinned, but no space is left for what the device wrote; free some and write it again",
         EDQUOT => Quota: "unpinned, but the disk quota leaves no room for what the device wrote",
@@ -111,6 +117,7 @@ errors! {
     MarkError, "cannot mark" {
         EINVAL => BadRange: "the range is empty or overflows",
         ENXIO => OutsideLease: "the range reaches outside of the lease",
+        ENODEV => Withdrawn: "the lease is withdrawn; close it and acquire a new one",
         EBUSY => Frozen: "the filesystem is frozen; mark again after the thaw",
         ENOSPC => NoSpace: "no space left on the filesystem for what the device wrote",
         EDQUOT => Quota: "the disk quota leaves no room for what the device wrote",
@@ -131,29 +138,77 @@ errors! {
     }
 }
 
+errors! {
+    /// Shrinking a lease failed.
+    ShrinkError, "cannot shrink" {
+        EINVAL => BadRange: "the new range is empty, overflows or does not begin on a page",
+        ENXIO => OutsideLease: "the new range reaches outside of the lease; a lease can only shrink",
+        EBUSY => Pinned: "a pin has pages outside of the new range; unpin it first",
+        ENODEV => Withdrawn: "the lease is withdrawn; close it and acquire a new one",
+        EFAULT => BadAddress: "the argument is not readable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotLease: "the file descriptor is not a lease, or the module is older than this program",
+    }
+}
+
+errors! {
+    /// Reading events from a lease or a watch failed.
+    ReadError, "cannot read events" {
+        EAGAIN => WouldBlock: "there is none; poll before",
+        EINTR => Interrupted: "interrupted by a signal; try again",
+        EINVAL => NoEvents: "the module is older than this program and reports none; update it",
+        EBADMSG => NotEvents: "what was read is no event; the file descriptor is neither a lease nor a watch",
+        EFAULT => BadAddress: "the buffer is not writable",
+    }
+}
+
+errors! {
+    /// Listing leases failed.
+    ListError, "cannot list leases" {
+        EINVAL => Invalid: "a field is not as the module wants it",
+        EFAULT => BadAddress: "the argument is not writable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOMEM => NoMemory: "no memory",
+        ENOTTY => Unsupported: "the module is older than this program and cannot; update it",
+    }
+}
+
+errors! {
+    /// Beginning to watch failed.
+    WatchError, "cannot watch" {
+        EMFILE => TooManyFiles: "too many open files; raise RLIMIT_NOFILE or close some",
+        ENFILE => TooManyFilesInSystem: "the system has too many open files; raise fs.file-max",
+        ENOMEM => NoMemory: "no memory",
+        EINVAL => Invalid: "a field is not as the module wants it",
+        EFAULT => BadAddress: "the argument is not readable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => Unsupported: "the module is older than this program and cannot; update it",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Every errno that the header documents for a command has a variant.
+    macro_rules! documented {
+        ($name:ident: $($errno:ident)*) => {$(
+            let error = $name::from(Errno::$errno);
+            assert!(!matches!(error, $name::Other(_)), "{error}");
+            assert_eq!(error.errno(), Errno::$errno);
+        )*};
+    }
+
     #[test]
     fn documented_errnos_have_a_variant() {
-        for errno in [
-            Errno::EBADF,
-            Errno::EINVAL,
-            Errno::ENXIO,
-            Errno::EACCES,
-            Errno::EOPNOTSUPP,
-            Errno::EBUSY,
-            Errno::EAGAIN,
-            Errno::EDQUOT,
-            Errno::ENOMEM,
-            Errno::EMFILE,
-            Errno::ENFILE,
-        ] {
-            let error = AcquireError::from(errno);
-            assert!(!matches!(error, AcquireError::Other(_)), "{errno}");
-            assert_eq!(error.errno(), errno);
-        }
+        documented!(AcquireError: EBADF EINVAL ENXIO EACCES EOPNOTSUPP EBUSY EPERM EAGAIN EINTR
+            EDQUOT ENOMEM EMFILE ENFILE);
+        documented!(PinError: EINVAL EFAULT ENXIO ENOMEM EDQUOT EAGAIN ENODEV ENOSPC EIO EINTR);
+        documented!(UnpinError: ENOENT ENODEV EBUSY ENOMEM ENOSPC EIO);
+        documented!(MarkError: EINVAL ENXIO ENODEV EBUSY ENOSPC EIO);
+        documented!(ShrinkError: EINVAL ENXIO EBUSY ENODEV);
+        documented!(ReadError: EAGAIN EINVAL EINTR);
+        documented!(WatchError: EMFILE ENFILE ENOMEM);
     }
 
     #[test]

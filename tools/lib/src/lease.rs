@@ -2,77 +2,20 @@
 //! Leases: the right to have a byte range of a file pinned for writing.
 
 use std::{
-    fmt,
+    io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
-    str::FromStr,
     time::Duration,
 };
 
+use nix::sys::signal::Signal;
 use pinlease_uapi as uapi;
 
 use crate::{
     command::{issue, size},
-    AcquireError, MarkError, Pin, PinError, PinOptions, Query, QueryError, UnpinError,
+    event::{read_event, read_events},
+    notify, AcquireError, Event, MarkError, Pin, PinError, PinOptions, Policy, Query, QueryError,
+    ReadError, ShrinkError, UnpinError,
 };
-
-/// What happens when a conflicting operation meets the lease.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum Policy {
-    /// The holder is killed.
-    #[default]
-    Kill,
-    /// The holder's pins are taken away.
-    Revoke,
-    /// The breaker waits.
-    Block,
-    /// The breaker gets `ETXTBSY` at once.
-    Refuse,
-}
-
-impl Policy {
-    /// All of them, by number.
-    pub const ALL: [Self; 4] = [Self::Kill, Self::Revoke, Self::Block, Self::Refuse];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Revoke => "revoke",
-            Self::Block => "block",
-            Self::Refuse => "refuse",
-        }
-    }
-
-    const fn to_raw(self) -> u32 {
-        match self {
-            Self::Kill => uapi::PINLEASE_POLICY_KILL,
-            Self::Revoke => uapi::PINLEASE_POLICY_REVOKE,
-            Self::Block => uapi::PINLEASE_POLICY_BLOCK,
-            Self::Refuse => uapi::PINLEASE_POLICY_REFUSE,
-        }
-    }
-
-    /// The policy of number `raw`; a newer module may have more of them.
-    pub fn from_raw(raw: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.to_raw() == raw)
-    }
-}
-
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Policy {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|policy| policy.name() == text)
-            .ok_or("a policy is one of: kill, revoke, block, refuse")
-    }
-}
 
 /// A lease to be acquired; made by [`Device::lease`](crate::Device::lease).
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +53,8 @@ impl<'a> LeaseBuilder<'a> {
     }
 
     /// How long a breaker waits before the policy acts; saturates.  Zero means
-    /// the sysctl `fs.lease-break-time`.
+    /// the sysctl `fs.lease-break-time`, or the administrator's maximum if that
+    /// is less.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.request.grace_ms = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
         self
@@ -192,6 +136,63 @@ impl Lease {
         Ok(())
     }
 
+    /// Gives back what is outside of `[offset, offset + length)`, which lies
+    /// inside of the present range: one way to answer a break.
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_SHRINK`.
+    pub fn shrink(&self, offset: u64, length: u64) -> Result<(), ShrinkError> {
+        let mut shrink = uapi::pinlease_shrink {
+            size: size::<uapi::pinlease_shrink>(),
+            offset,
+            length,
+            ..Default::default()
+        };
+        issue(self.as_fd(), &mut shrink)?;
+        Ok(())
+    }
+
+    /// Reads the oldest event that was not read yet; waits for one, unless
+    /// [`set_nonblocking`](Self::set_nonblocking) said otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::WouldBlock`]: there is none.  [`ReadError::Interrupted`].
+    pub fn read_event(&self) -> Result<Event, ReadError> {
+        read_event(self.as_fd())
+    }
+
+    /// Reads all events that are there, at least one; waits for it like
+    /// [`read_event`](Self::read_event).
+    ///
+    /// # Errors
+    ///
+    /// As [`read_event`](Self::read_event).
+    pub fn read_events(&self) -> Result<Vec<Event>, ReadError> {
+        read_events(self.as_fd())
+    }
+
+    /// Whether reading events fails instead of waiting.  It holds for all
+    /// copies of the file descriptor.
+    ///
+    /// # Errors
+    ///
+    /// As fcntl(2).
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        notify::set_nonblocking(self.as_fd(), nonblocking)
+    }
+
+    /// Has `signal` sent to this process whenever there is a new event, with
+    /// the lease as its `si_fd`; `None`: no more signals.
+    ///
+    /// # Errors
+    ///
+    /// As fcntl(2).
+    pub fn notify_by_signal(&self, signal: Option<Signal>) -> io::Result<()> {
+        notify::by_signal(self.as_fd(), signal)
+    }
+
     /// Asks for the lease's present state.
     ///
     /// # Errors
@@ -232,20 +233,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn policies_parse_as_they_print() {
-        for policy in Policy::ALL {
-            assert_eq!(policy.to_string().parse(), Ok(policy));
-            assert_eq!(Policy::from_raw(policy.to_raw()), Some(policy));
-        }
-        assert!("murder".parse::<Policy>().is_err());
-        assert_eq!(Policy::from_raw(99), None);
-    }
-
-    #[test]
     fn not_a_lease_is_enotty() {
         let file = std::fs::File::open("/dev/null").unwrap();
         let lease = Lease::from(OwnedFd::from(file));
         assert_eq!(lease.query(), Err(QueryError::NotLease));
         assert_eq!(lease.mark(0, 1), Err(MarkError::NotLease));
+        assert_eq!(lease.shrink(0, 1), Err(ShrinkError::NotLease));
+        assert_eq!(lease.read_event(), Err(ReadError::NotEvents));
     }
 }

@@ -28,17 +28,36 @@
 mod command;
 mod device;
 mod error;
+mod event;
 pub mod host;
 mod lease;
+mod leases;
 mod map;
+mod notify;
+mod operation;
 mod pin;
+mod policy;
 mod query;
+mod state;
+mod time;
+mod watch;
 
-pub use command::{issue, Argument};
+pub use command::{issue, issue_next, Argument};
 pub use device::{Device, DEVICE_PATH};
-pub use error::{AcquireError, MarkError, OpenError, PinError, QueryError, UnpinError};
-pub use lease::{Lease, LeaseBuilder, Policy};
+pub use error::{
+    AcquireError, ListError, MarkError, OpenError, PinError, QueryError, ReadError, ShrinkError,
+    UnpinError, WatchError,
+};
+pub use event::{Event, EventKind};
+pub use lease::{Lease, LeaseBuilder};
+pub use leases::{LeaseInfo, Leases};
 pub use map::map_shared;
+pub use nix::sys::signal::Signal;
+pub use operation::Operation;
 pub use pin::{Pin, PinOptions};
 pub use pinlease_uapi as uapi;
-pub use query::{Query, State};
+pub use policy::Policy;
+pub use query::Query;
+pub use state::State;
+pub use time::monotonic;
+pub use watch::Watch;

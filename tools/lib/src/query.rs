@@ -5,19 +5,9 @@ use std::time::Duration;
 
 use pinlease_uapi as uapi;
 
-use crate::Policy;
+use crate::{time::deadline, Policy, State};
 
-/// Where a lease is in its life.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum State {
-    /// Nobody is breaking it.
-    Held,
-    /// A state that this library does not know.
-    Other(u32),
-}
-
-/// What [`Lease::query`] tells; the counters of the file are since its first
+/// What [`Lease::query`](crate::Lease::query) tells; the counters of the file are since its first
 /// lease.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -42,16 +32,18 @@ pub struct Query {
     pub rearmed: u64,
     /// Re-arms and snapshots of the file that failed.
     pub errors: u64,
+    /// Names the lease in events and lists; 0: the module is too old to tell.
+    pub id: u64,
+    /// [`State::Breaking`]: when the policy acts, `CLOCK_MONOTONIC`; `None`:
+    /// never.
+    pub deadline: Option<Duration>,
 }
 
 impl From<uapi::pinlease_query> for Query {
     fn from(raw: uapi::pinlease_query) -> Self {
         Self {
             policy: Policy::from_raw(raw.policy),
-            state: match raw.state {
-                uapi::PINLEASE_STATE_HELD => State::Held,
-                other => State::Other(other),
-            },
+            state: State::from_raw(raw.state),
             grace: Duration::from_millis(raw.grace_ms.into()),
             offset: raw.offset,
             length: raw.length,
@@ -60,6 +52,40 @@ impl From<uapi::pinlease_query> for Query {
             snapshots: raw.snapshots,
             rearmed: raw.rearmed,
             errors: raw.errors,
+            // Both stay 0 when the module knows only the first version.
+            id: raw.id,
+            deadline: deadline(raw.deadline_ns),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_version_has_neither_id_nor_deadline() {
+        let query = Query::from(uapi::pinlease_query {
+            size: 72,
+            policy: uapi::PINLEASE_POLICY_REFUSE,
+            length: 4096,
+            ..Default::default()
+        });
+        assert_eq!((query.id, query.deadline), (0, None));
+        assert_eq!(query.state, State::Held);
+    }
+
+    #[test]
+    fn states() {
+        for (raw, state, word) in [
+            (0, State::Held, "held"),
+            (1, State::Breaking, "breaking"),
+            (2, State::Withdrawn, "withdrawn"),
+            (3, State::Draining, "draining"),
+            (9, State::Other(9), "state-9"),
+        ] {
+            assert_eq!(State::from_raw(raw), state);
+            assert_eq!(state.to_string(), word);
         }
     }
 }

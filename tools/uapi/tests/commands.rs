@@ -53,6 +53,44 @@ fn pinlease() {
         4,
         pinlease_query
     );
+    same!(
+        PINLEASE_IOC_SHRINK_NR,
+        request_code_write,
+        T,
+        5,
+        pinlease_shrink
+    );
+    same!(
+        PINLEASE_IOC_NEXT_NR,
+        request_code_readwrite,
+        T,
+        6,
+        pinlease_next
+    );
+    same!(
+        PINLEASE_IOC_WATCH_NR,
+        request_code_write,
+        T,
+        7,
+        pinlease_watch
+    );
+}
+
+/// Programs and modules of different age meet: what is published keeps its
+/// size, and grows only at its end.
+#[test]
+fn sizes() {
+    assert_eq!(size_of::<pinlease_acquire>(), 40);
+    assert_eq!(size_of::<pinlease_pin>(), 40);
+    assert_eq!(size_of::<pinlease_unpin>(), 16);
+    assert_eq!(size_of::<pinlease_mark>(), 24);
+    assert_eq!(size_of::<pinlease_shrink>(), 24);
+    assert_eq!(size_of::<pinlease_event>(), 96);
+    assert_eq!(size_of::<pinlease_next>(), 120);
+    assert_eq!(size_of::<pinlease_watch>(), 8);
+    // The first version of the query ended before `id`.
+    assert_eq!(core::mem::offset_of!(pinlease_query, id), 72);
+    assert_eq!(size_of::<pinlease_query>(), 88);
 }
 
 #[test]

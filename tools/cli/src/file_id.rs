@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Which leases are leases of a file that the user names.
+//!
+//! The module tells the number of the superblock's device and the inode's.
+//! stat(2) tells the same on most filesystems, but on btrfs each subvolume has
+//! a device number of its own, and inode numbers repeat in them.  So the
+//! superblock is looked up by the mount; and where stat(2) knows another
+//! device, the path that the module tells must lead to the same subvolume.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::fs::{MetadataExt, OpenOptionsExt},
+    },
+    path::Path,
+};
+
+use anyhow::{ensure, Context, Result};
+use nix::fcntl::OFlag;
+use pinlease::LeaseInfo;
+
+/// A regular file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct FileId {
+    /// As the module tells it.
+    superblock: u64,
+    /// As stat(2) does.
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file that `path` leads to; reading it need not be allowed.
+    pub fn of(path: &Path) -> Result<Self> {
+        Self::look_up(path).with_context(|| path.display().to_string())
+    }
+
+    fn look_up(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_PATH.bits())
+            .open(path)?;
+        let stat = file.metadata()?;
+        ensure!(
+            stat.is_file(),
+            "not a regular file, and only those are leased"
+        );
+        Ok(Self {
+            superblock: superblock(&file)?.unwrap_or(stat.dev()),
+            device: stat.dev(),
+            inode: stat.ino(),
+        })
+    }
+
+    /// Whether the lease is one of this file, as far as can be told.
+    pub fn is_leased_by(&self, lease: &LeaseInfo) -> bool {
+        self.superblock == lease.device && self.inode == lease.inode && !self.is_elsewhere(lease)
+    }
+
+    /// Whether the lease is of a file with the same number in another
+    /// subvolume.  One that was deleted, or that cannot be reached from here,
+    /// cannot be told from this one.
+    fn is_elsewhere(&self, lease: &LeaseInfo) -> bool {
+        if self.device == self.superblock {
+            return false;
+        }
+        let Some(Ok(other)) = lease.path.as_ref().map(fs::metadata) else {
+            return false;
+        };
+        other.ino() == self.inode && other.dev() != self.device
+    }
+}
+
+/// The device number of the superblock that an open file is on; `None`: its
+/// mount is not visible from here.
+fn superblock(file: &File) -> io::Result<Option<u64>> {
+    let fdinfo = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
+    let fdinfo = fs::read_to_string(fdinfo)?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    Ok(mount_id(&fdinfo).and_then(|id| device_of_mount(&mounts, id)))
+}
+
+/// A line looks like `mnt_id: 29`, with a tab.
+fn mount_id(fdinfo: &str) -> Option<u64> {
+    let line = fdinfo.lines().find_map(|line| line.strip_prefix("mnt_id:"));
+    line?.trim().parse().ok()
+}
+
+/// Lines look like `29 1 0:25 / /mnt rw …`.
+fn device_of_mount(mountinfo: &str, id: u64) -> Option<u64> {
+    mountinfo.lines().find_map(|line| {
+        let mut words = line.split_whitespace();
+        if words.next()?.parse() != Ok(id) {
+            return None;
+        }
+        let (major, minor) = words.nth(1)?.split_once(':')?;
+        Some(nix::sys::stat::makedev(
+            major.parse().ok()?,
+            minor.parse().ok()?,
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pinlease::uapi;
+
+    use super::*;
+
+    fn lease(device: u64, inode: u64, path: &str) -> LeaseInfo {
+        let path = format!("{path}\0");
+        let raw = uapi::pinlease_next {
+            device,
+            inode,
+            path_size: path.len().try_into().unwrap(),
+            ..Default::default()
+        };
+        LeaseInfo::from_raw(&raw, path.as_bytes())
+    }
+
+    #[test]
+    fn mounts() {
+        assert_eq!(mount_id("pos:\t0\nflags:\t010\nmnt_id:\t29\n"), Some(29));
+        assert_eq!(mount_id("pos:\t0\n"), None);
+        let text = "28 1 254:1 / / rw shared:1 - ext4 /dev/vda1 rw\n\
+                    29 28 0:25 /sub /mnt rw - btrfs /dev/vdb rw,subvol=/sub\n";
+        let device = Some(nix::sys::stat::makedev(0, 25));
+        assert_eq!(device_of_mount(text, 29), device);
+        assert_eq!(device_of_mount(text, 2), None);
+    }
+
+    #[test]
+    fn by_superblock_and_inode() {
+        let file = FileId {
+            superblock: 5,
+            device: 5,
+            inode: 7,
+        };
+        assert!(file.is_leased_by(&lease(5, 7, "/gone")));
+        assert!(!file.is_leased_by(&lease(5, 8, "/gone")));
+        assert!(!file.is_leased_by(&lease(6, 7, "/gone")));
+    }
+
+    #[test]
+    fn another_subvolume() {
+        // A file that is surely there stands for the one in a subvolume.
+        let path = std::env::current_exe().unwrap();
+        let stat = fs::metadata(&path).unwrap();
+        let here = FileId {
+            superblock: 5,
+            device: stat.dev(),
+            inode: stat.ino(),
+        };
+        let elsewhere = FileId {
+            device: stat.dev() + 1,
+            ..here
+        };
+        let leased = lease(5, stat.ino(), path.to_str().unwrap());
+        assert!(here.is_leased_by(&leased));
+        assert!(!elsewhere.is_leased_by(&leased));
+        assert!(elsewhere.is_leased_by(&lease(5, stat.ino(), "/gone (deleted)")));
+    }
+
+    #[test]
+    fn real_files() {
+        let exe = std::env::current_exe().unwrap();
+        let id = FileId::of(&exe).unwrap();
+        let stat = fs::metadata(&exe).unwrap();
+        assert_eq!((id.device, id.inode), (stat.dev(), stat.ino()));
+        let error = format!("{:#}", FileId::of(Path::new("/proc")).unwrap_err());
+        assert!(error.starts_with("/proc: not a regular file"), "{error}");
+        let error = format!("{:#}", FileId::of(Path::new("/gone")).unwrap_err());
+        assert!(error.starts_with("/gone: No such file"), "{error}");
+    }
+}
