@@ -19,7 +19,8 @@ pub struct GuestOptions {
     /// Program that boots a guest and runs a command in it.
     #[arg(long, default_value = "scripts/vm")]
     pub vm: PathBuf,
-    /// Folder of pinlease.ko and dmasim.ko; results go there too.
+    /// Folder of pinlease.ko, dmasim.ko and the command pinlease; results go
+    /// there too.
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
     /// Folder of the programs for the guest.
@@ -93,6 +94,7 @@ impl GuestOptions {
             .arg(self.timeout.to_string());
         for file in [
             self.programs.join(program),
+            self.out.join("pinlease"),
             self.out.join("pinlease.ko"),
             self.out.join("dmasim.ko"),
         ] {

@@ -5,10 +5,12 @@
 //! they load modules, change sysctls and write over the disk they are given.
 //! See Documentation/testing.rst.
 //!
+//! * [`bench`]: what a break costs;
 //! * [`harness`]: KTAP, one child process per test, time limits;
 //! * [`support`]: what tests share: files, devices, filesystems, `/proc`;
 //! * [`suites`]: the tests, one file per scenario of the design.
 
+pub mod bench;
 pub mod harness;
 pub mod suites;
 pub mod support;

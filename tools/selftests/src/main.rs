@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command `selftests`, for a guest.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{ensure, Result};
 use clap::{Parser, Subcommand};
 use selftests::{
+    bench::bench_break,
     harness::{run, Context, Format, Reporter, Side, Test},
     suites,
 };
@@ -38,7 +39,20 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         time_scale: u32,
         #[command(flatten)]
-        context: Context,
+        context: Box<Context>,
+    },
+    /// Measure from a holder's release of its lease to the breaker's return,
+    /// beside F_SETLEASE.
+    BenchBreak {
+        /// Folder on the filesystem to test.
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Folder of pinlease.ko and dmasim.ko.
+        #[arg(long, default_value = "/pinlease")]
+        modules: PathBuf,
+        /// Rounds of each kind of lease.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
     },
 }
 
@@ -61,6 +75,14 @@ fn main() -> Result<ExitCode> {
             let mut reporter = Reporter::new(std::io::stdout(), format);
             run(&tests, &sides, &context, &mut reporter, time_scale)?;
             Ok(reporter.status().into())
+        }
+        Command::BenchBreak {
+            dir,
+            modules,
+            rounds,
+        } => {
+            bench_break(&dir, &modules, rounds)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

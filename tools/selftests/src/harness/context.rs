@@ -50,6 +50,9 @@ pub struct Context {
     /// Folder of pinlease.ko and dmasim.ko.
     #[arg(long, default_value = "/pinlease")]
     pub modules: PathBuf,
+    /// The command pinlease.
+    #[arg(long, default_value = "/pinlease/pinlease")]
+    pub command: PathBuf,
     /// Pages that a device writes.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(2..=65536))]
     pub pages: u64,
@@ -62,9 +65,23 @@ pub struct Context {
     /// Minutes that a lease is idle; 0: a few shortened ticks.
     #[arg(long, default_value_t = 0)]
     pub minutes: u64,
+    /// Seconds of hostile calls.
+    #[arg(long, default_value_t = 15)]
+    pub hostile_seconds: u64,
+    /// Random histories of holders and breakers; 0: none.
+    #[arg(long, default_value_t = 0)]
+    pub histories: u64,
+    /// Seed of what is random; by default another one each time.
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 impl Context {
+    /// The seed of what is random; tests print it.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or_else(|| fastrand::u64(..1 << 32))
+    }
+
     /// The filesystem of [`Context::dir`].
     ///
     /// # Errors

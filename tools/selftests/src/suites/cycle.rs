@@ -5,7 +5,6 @@
 use std::{fs, time::Duration};
 
 use anyhow::{ensure, Context as _, Result};
-use nix::errno::Errno;
 
 use crate::{
     harness::{Context, Side, Test, TestResult},
@@ -54,7 +53,7 @@ impl Usage {
 }
 
 fn no_leak(context: &Context) -> TestResult {
-    unload()?;
+    modules::unload_all()?;
     for _ in 0..WARM_UP {
         round(context)?;
     }
@@ -128,25 +127,5 @@ fn round(context: &Context) -> TestResult {
     rig.census(Requirement::Exactly(1))?.all_kept()?;
     // Without an unpin: closing must do.
     drop(rig);
-    unload()
-}
-
-/// Unloads both modules, as soon as their last users are gone.
-fn unload() -> TestResult {
-    for name in ["dmasim", "pinlease"] {
-        if !modules::is_loaded(name) {
-            continue;
-        }
-        let unloaded = || match modules::unload(name) {
-            Ok(()) => Ok(true),
-            Err(Errno::EAGAIN | Errno::EBUSY) => Ok(false),
-            Err(other) => Err(other.into()),
-        };
-        wait_for(
-            &format!("{name} is unloaded"),
-            Duration::from_secs(30),
-            unloaded,
-        )?;
-    }
-    Ok(())
+    modules::unload_all()
 }

@@ -10,8 +10,8 @@ use nix::fcntl::{fallocate, FallocateFlags};
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
-        freeze::Frozen, page_size, proc::hook_hits, Filesystem, Fill, Layer, Rig, RigOptions,
-        Scratch,
+        breakers::BREAKERS, freeze::Frozen, page_size, proc::hook_hits, Filesystem, Fill, Layer,
+        Rig, RigOptions, Scratch,
     },
 };
 
@@ -130,7 +130,83 @@ const TRIGGERS: &[Trigger] = &[
         },
         on: ALL,
     },
+    Trigger {
+        hook: "do_truncate",
+        run: |rig, _| Ok(rig.mapped.file().set_len(rig.mapped.length() as u64 * 2)?),
+        on: ALL,
+    },
+    Trigger {
+        hook: "__x64_sys_swapon",
+        run: |_, scratch| breaker("swapon", scratch),
+        on: ALL,
+    },
+    Trigger {
+        hook: "swap_activate",
+        run: |_, scratch| breaker("swapon", scratch),
+        on: ALL,
+    },
+    Trigger {
+        hook: "fileattr_set",
+        run: |rig, _| flags(rig),
+        on: ALL,
+    },
+    Trigger {
+        hook: "ext4_move_extents",
+        run: |_, scratch| breaker("move-extent of", scratch),
+        on: &[Filesystem::Ext4],
+    },
+    Trigger {
+        hook: "remap_verify_area",
+        run: |_, scratch| breaker("reflink from", scratch),
+        on: &[Filesystem::Xfs, Filesystem::Btrfs],
+    },
+    Trigger {
+        hook: "xfs_ioc_exchange_range",
+        run: |rig, _| xfs_call(rig, 129),
+        on: &[Filesystem::Xfs],
+    },
+    Trigger {
+        hook: "xfs_ioc_commit_range",
+        run: |rig, _| xfs_call(rig, 131),
+        on: &[Filesystem::Xfs],
+    },
+    Trigger {
+        hook: "xfs_swap_extents",
+        run: |_, scratch| breaker("swapext of", scratch),
+        on: &[Filesystem::Xfs],
+    },
 ];
+
+/// Does it to a file without lease.
+fn breaker(name: &str, scratch: &Scratch) -> Result<()> {
+    let breaker = BREAKERS.iter().find(|breaker| breaker.name == name);
+    let breaker = breaker.with_context(|| format!("no breaker is called {name}"))?;
+    breaker.exists(scratch.dir()).map(drop)
+}
+
+/// `FS_IOC_SETFLAGS` with the flags that there are.
+fn flags(rig: &Rig) -> Result<()> {
+    nix::ioctl_read!(get_flags, b'f', 1, libc::c_long);
+    nix::ioctl_write_ptr!(set_flags, b'f', 2, libc::c_long);
+    let file = rig.mapped.file().as_raw_fd();
+    let mut flags = 0;
+    // SAFETY: the command writes one integer, which lives during the call.
+    unsafe { get_flags(file, &mut flags) }?;
+    // SAFETY: the command reads one integer, which lives during the call.
+    unsafe { set_flags(file, &flags) }?;
+    Ok(())
+}
+
+/// A command of XFS with an argument that cannot be read.
+fn xfs_call(rig: &Rig, number: u8) -> Result<()> {
+    // `struct xfs_exchange_range` has 40 bytes, `struct xfs_commit_range` 88.
+    let size = if number == 129 { 40 } else { 88 };
+    let command = nix::request_code_write!(b'X', number, size);
+    // SAFETY: there is nothing at the address, so that nothing is read.
+    let result = unsafe { libc::ioctl(rig.mapped.file().as_raw_fd(), command, 0) };
+    ensure!(result == -1, "command {number} succeeded without argument");
+    Ok(())
+}
 
 fn fire(context: &Context) -> TestResult {
     context.load_modules()?;

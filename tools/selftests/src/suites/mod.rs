@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The tests: one file per scenario or promise.
 
+mod breaks;
+mod command;
 mod cycle;
 mod equipment;
 mod fsyncs;
@@ -36,9 +38,11 @@ pub fn all() -> impl Iterator<Item = Test> {
         s17_direct_io::TESTS,
         s21_no_lease::TESTS,
         uapi::TESTS,
+        command::TESTS,
         hooks::TESTS,
         trace::TESTS,
         refuse::TESTS,
+        &breaks::tests(),
         idle::TESTS,
         reserve::TESTS,
         fsyncs::TESTS,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Loading and unloading of the two modules.
 
-use std::{ffi::CStr, fs::File, path::Path};
+use std::{ffi::CStr, fs::File, path::Path, time::Duration};
 
 use anyhow::{Context, Result};
 use nix::{
@@ -9,6 +9,7 @@ use nix::{
     kmod::{delete_module, finit_module, DeleteModuleFlags, ModuleInitFlags},
 };
 
+use super::proc::wait_for;
 use crate::harness::Side;
 
 /// Whether a module is loaded.
@@ -46,6 +47,59 @@ pub fn load_with(folder: &Path, name: &str, parameters: &CStr) -> Result<()> {
 pub fn unload(name: &str) -> nix::Result<()> {
     let name = std::ffi::CString::new(name).map_err(|_| Errno::EINVAL)?;
     delete_module(&name, DeleteModuleFlags::O_NONBLOCK)
+}
+
+/// Unloads both modules, as soon as their last users are gone.
+///
+/// # Errors
+///
+/// They stay in use.
+pub fn unload_all() -> Result<()> {
+    for name in ["dmasim", "pinlease"] {
+        if !is_loaded(name) {
+            continue;
+        }
+        let unloaded = || match unload(name) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EBUSY) => Ok(false),
+            Err(other) => Err(other.into()),
+        };
+        wait_for(
+            &format!("{name} is unloaded"),
+            Duration::from_secs(30),
+            unloaded,
+        )?;
+    }
+    Ok(())
+}
+
+/// Modules with parameters of their own; dropping it unloads them, so that the
+/// next test loads them as usual.
+#[derive(Debug)]
+#[must_use = "dropping it unloads the modules"]
+pub struct Parameterised(());
+
+impl Parameterised {
+    /// Loads pinlease with these parameters, and dmasim.
+    ///
+    /// # Errors
+    ///
+    /// A module is in use, or cannot be loaded.
+    pub fn load(folder: &Path, parameters: &CStr) -> Result<Self> {
+        unload_all()?;
+        let loaded = Self(());
+        load_with(folder, "pinlease", parameters)?;
+        load(folder, "dmasim")?;
+        Ok(loaded)
+    }
+}
+
+impl Drop for Parameterised {
+    fn drop(&mut self) {
+        if let Err(error) = unload_all() {
+            eprintln!("the modules stay loaded with their parameters: {error:#}");
+        }
+    }
 }
 
 /// Loads what a side needs: dmasim, and pinlease when the side or dmasim needs

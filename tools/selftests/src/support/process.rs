@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Child processes of a test, and other users.
 
-use std::{io::Write, process::exit};
+use std::{
+    fs,
+    io::Write,
+    process::exit,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{bail, Context, Result};
 use nix::{
-    sys::wait::{waitpid, WaitStatus},
+    sys::{
+        prctl,
+        signal::Signal,
+        wait::{waitpid, WaitPidFlag, WaitStatus},
+    },
     unistd::{fork, setgroups, setresgid, setresuid, ForkResult, Gid, Pid, Uid},
 };
 
@@ -30,6 +40,7 @@ pub fn spawn(run: impl FnOnce() -> Result<()>) -> Result<Forked> {
     match unsafe { fork() }.context("fork")? {
         ForkResult::Parent { child } => Ok(Forked(child)),
         ForkResult::Child => {
+            die_with_parent();
             let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             exit(match result {
                 Ok(Ok(())) => 0,
@@ -56,10 +67,62 @@ impl Forked {
         }
     }
 
+    /// Waits until it is gone, however it ends.
+    ///
+    /// # Errors
+    ///
+    /// It is not within `limit`; tells where it is.
+    pub fn wait(self, limit: Duration) -> Result<WaitStatus> {
+        let begin = Instant::now();
+        loop {
+            let status = waitpid(self.0, Some(WaitPidFlag::WNOHANG)).context("waitpid")?;
+            if status != WaitStatus::StillAlive {
+                return Ok(status);
+            }
+            if begin.elapsed() > limit {
+                bail!(
+                    "{} is not gone within {limit:?}: {}",
+                    self.0,
+                    whereabouts(self.0)
+                );
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> Pid {
         self.0
     }
+}
+
+/// A test that fails leaves no process behind.  The kernel forgets it when the
+/// process becomes another user.
+fn die_with_parent() {
+    // Cannot fail with a signal that exists.
+    let _ = prctl::set_pdeathsig(Signal::SIGKILL);
+}
+
+/// Where in the kernel a process is.
+pub fn whereabouts(pid: Pid) -> String {
+    let read = |name| fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let status = read("status");
+    let state = status.lines().find(|line| line.starts_with("State:"));
+    format!("{}, in {}", state.unwrap_or("gone"), read("stack").trim())
+}
+
+/// Makes this process user `nobody`, without capabilities.
+///
+/// # Errors
+///
+/// It is not root.
+pub fn become_nobody() -> Result<()> {
+    let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    setgroups(&[]).context("setgroups")?;
+    setresgid(group, group, group).context("setresgid")?;
+    setresuid(user, user, user).context("setresuid")?;
+    die_with_parent();
+    Ok(())
 }
 
 /// Runs `run` in a child, as user `nobody` without capabilities.
@@ -69,10 +132,7 @@ impl Forked {
 /// It failed.
 pub fn as_nobody(run: impl FnOnce() -> Result<()>) -> Result<()> {
     spawn(|| {
-        let (user, group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
-        setgroups(&[]).context("setgroups")?;
-        setresgid(group, group, group).context("setresgid")?;
-        setresuid(user, user, user).context("setresuid")?;
+        become_nobody()?;
         run()
     })?
     .join()

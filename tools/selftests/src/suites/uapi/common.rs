@@ -40,8 +40,16 @@ pub fn request(mapped: &Mapped) -> uapi::pinlease_acquire {
 
 /// What every extensible structure must do with its size.
 pub fn check_sizes<T: Sized32>(fd: impl AsFd, argument: T) -> TestResult {
-    let size = size_of::<T>();
-    for short in [0, 1, 4, size - 8, size - 1] {
+    check_grown(fd, argument, size_of::<T>())
+}
+
+/// The same of a structure that had `first` bytes in its first version.
+pub fn check_grown<T: Sized32>(fd: impl AsFd, argument: T, first: usize) -> TestResult {
+    for old in first..size_of::<T>() {
+        let result = issue_sized(&fd, argument, old);
+        success(&format!("size {old}, of an older program"), result)?;
+    }
+    for short in [0, 1, 4, first - 8, first - 1] {
         let result = issue_sized(&fd, argument, short);
         errno(&format!("size {short}"), result, Errno::EINVAL)?;
     }

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use nix::errno::Errno;
 use pinlease::{issue, uapi, MarkError, PinOptions};
 
-use super::common::{check_sizes, lease, setup};
+use super::common::{check_grown, check_sizes, lease, setup};
 use crate::{
     harness::{Context, TestResult},
     support::{expect::errno, extended::with_size, page_size, Fill, Requirement, RigOptions},
@@ -18,7 +18,9 @@ const PAGE: u64 = page_size() as u64;
 /// The size of QUERY's structure.
 pub fn query_sizes(context: &Context) -> TestResult {
     let (device, mapped) = setup(context)?;
-    check_sizes(lease(&device, &mapped)?, uapi::pinlease_query::default())
+    const FIRST_VERSION: usize = 72;
+    let lease = lease(&device, &mapped)?;
+    check_grown(lease, uapi::pinlease_query::default(), FIRST_VERSION)
 }
 
 /// What MARK refuses.
