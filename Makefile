@@ -3,6 +3,7 @@
 #   make        out/pinlease.ko, out/dmasim.ko, out/pinlease
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
+#   make man    the man pages of the command, in out/man
 #
 # Everything is built and run in an environment that scripts/setup makes; with
 # KDIR=/path/to/a/kernel/build the modules are built for that kernel instead,
@@ -16,7 +17,7 @@ SHELL := /bin/bash
 
 export PINLEASE_CHECK_ARGS
 
-.PHONY: all modules programs demo check lint unit clean help
+.PHONY: all modules programs demo check lint unit man clean help
 
 all: modules programs
 
@@ -38,7 +39,7 @@ demo: modules programs
 	out/programs/demo --programs out/programs --out out
 
 # From the quick to the slow; the last line counts the tests.
-check: lint unit modules programs
+check: lint unit modules programs man
 	out/programs/check --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
 
 lint:
@@ -46,6 +47,9 @@ lint:
 
 unit:
 	scripts/enter scripts/unit-tests
+
+man:
+	scripts/man
 
 clean:
 	rm -rf out
