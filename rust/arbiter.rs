@@ -19,7 +19,7 @@ use crate::{
     },
     sys::{
         clock,
-        interval_map::{Entry, IntervalMap},
+        interval_map::{IntervalMap, Room},
         task,
     },
     watch,
@@ -56,7 +56,7 @@ pub(crate) struct PinRecord {
 }
 
 impl PinRecord {
-    pub(crate) fn new(pin: Arc<HeldPin>) -> Self {
+    fn new(pin: Arc<HeldPin>) -> Self {
         Self {
             lease: pin.lease,
             range: pin.range(),
@@ -76,7 +76,7 @@ pub(crate) struct Leased {
 }
 
 impl Leased {
-    pub(crate) fn new(lease: Arc<Lease>) -> Self {
+    fn new(lease: Arc<Lease>) -> Self {
         Self {
             state: LeaseState::new(lease.policy),
             lease,
@@ -156,11 +156,20 @@ impl Arbiter {
     }
 
     /// Errors: `EAGAIN` when a breaker waits or runs in the range.
-    pub(crate) fn add_lease(&mut self, range: PageRange, entry: Entry<u64, Leased>) -> Result {
+    pub(crate) fn add_lease(
+        &mut self,
+        range: PageRange,
+        lease: Arc<Lease>,
+        room: Room<u64, Leased>,
+    ) -> Result {
         if self.breakers.overlaps(range) {
             return Err(EAGAIN);
         }
-        self.leases.insert(entry);
+        let leased = Leased::new(lease);
+        // Before anything else that it tells.
+        let event = Event::acquired(leased.about(range));
+        watch::tell(&leased.lease.holder, &event);
+        self.leases.insert(room, leased.lease.id, range, leased);
         Ok(())
     }
 
@@ -210,14 +219,9 @@ impl Arbiter {
 
     /// Errors: `ENODEV` the lease is withdrawn, `ENXIO` it was shrunk, `EAGAIN` a breaker waits or
     /// runs there.
-    pub(crate) fn add_pin(
-        &mut self,
-        lease: u64,
-        range: PageRange,
-        footprint: PageRange,
-        entry: Entry<PinKey, PinRecord>,
-    ) -> Result {
-        let (leased_range, leased) = self.leases.get_mut(&lease).ok_or(ENODEV)?;
+    pub(crate) fn add_pin(&mut self, pin: Arc<HeldPin>, room: Room<PinKey, PinRecord>) -> Result {
+        let (key, range, footprint) = ((pin.lease, pin.id), pin.range(), pin.footprint());
+        let (leased_range, leased) = self.leases.get_mut(&pin.lease).ok_or(ENODEV)?;
         if !leased.state.is_valid() {
             return Err(ENODEV);
         }
@@ -228,7 +232,7 @@ impl Arbiter {
             return Err(EAGAIN);
         }
         leased.state.pinned(next_in_sequence());
-        self.pins.insert(entry);
+        self.pins.insert(room, key, footprint, PinRecord::new(pin));
         Ok(())
     }
 
@@ -270,15 +274,15 @@ impl Arbiter {
 
     // Breakers.
 
-    /// A breaker comes. Unless it fails, `entry` is registered; `may_block` is asked whether the
-    /// breaker may wait for that holder without end.
+    /// A breaker comes, whose number was drawn under this lock. Unless it fails, it is registered;
+    /// `may_block` is asked whether the breaker may wait for that holder without end.
     ///
     /// Errors: `ETXTBSY` a policy refuses, or it has to wait and cannot; `EDEADLK` it would wait for
     /// itself; `EAGAIN` it does not wait, or only probes; what `may_block` says.
     pub(crate) fn meet(
         &mut self,
         breaker: &Arc<Breaker>,
-        entry: Entry<u64, Arc<Breaker>>,
+        room: Room<u64, Arc<Breaker>>,
         patience: Patience,
         mut may_block: impl FnMut(&Holder) -> Result,
     ) -> Result<Meeting> {
@@ -317,7 +321,7 @@ impl Arbiter {
         }
         blocked?;
         if !broken {
-            self.breakers.insert(entry);
+            self.register(breaker, room);
             return Ok(Meeting::Passes);
         }
         let (mut last, mut endless, mut bound) = (0, false, false);
@@ -360,11 +364,16 @@ impl Arbiter {
         if patience == Patience::ComesBack {
             return Err(EAGAIN);
         }
-        self.breakers.insert(entry);
+        self.register(breaker, room);
         Ok(Meeting::Waits {
             deadline: (!endless).then_some(last),
             bound,
         })
+    }
+
+    fn register(&mut self, breaker: &Arc<Breaker>, room: Room<u64, Arc<Breaker>>) {
+        self.breakers
+            .insert(room, breaker.id, breaker.range, breaker.clone());
     }
 
     /// Tells the holders who refuse, or whom the breaker cannot wait for.

@@ -12,7 +12,11 @@ use crate::{
     },
 };
 use core::sync::atomic::{AtomicU64, Ordering};
-use kernel::{prelude::*, sync::Arc, task::Kuid};
+use kernel::{
+    prelude::*,
+    sync::{Arc, UniqueArc},
+    task::Kuid,
+};
 
 /// What a breaker does, as user space is told.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,17 +38,29 @@ pub(crate) enum Operation {
     SetFlags = bindings::PINLEASE_OPERATION_SET_FLAGS,
 }
 
-/// Orders breakers, and the answers of holders, in time.
+/// Orders the breakers of a file, and the answers of its holders, in time.
 static SEQUENCE: AtomicU64 = AtomicU64::new(1);
 
-/// The next number.
+/// The next number. What is compared with it on the same file must be ordered by the lock of its
+/// arbiter, or an answer to one breaker is taken for an answer to one that comes after it.
 pub(crate) fn next_in_sequence() -> u64 {
     SEQUENCE.fetch_add(1, Ordering::Relaxed)
 }
 
+/// A breaker that has no number yet.
+pub(crate) struct Coming(UniqueArc<Breaker>);
+
+impl Coming {
+    /// The caller holds the lock of the arbiter that it meets.
+    pub(crate) fn numbered(mut self) -> Arc<Breaker> {
+        self.0.id = next_in_sequence();
+        self.0.into()
+    }
+}
+
 /// An operation by a task.
 pub(crate) struct Breaker {
-    /// Grows from breaker to breaker.
+    /// Its number in the order in which breakers came.
     pub(crate) id: u64,
     pub(crate) operation: Operation,
     pub(crate) range: PageRange,
@@ -67,10 +83,10 @@ impl Breaker {
         range: PageRange,
         only_pins: bool,
         began: Option<u64>,
-    ) -> Result<Arc<Self>> {
+    ) -> Result<Coming> {
         let process = Process::current();
         let breaker = Self {
-            id: next_in_sequence(),
+            id: 0,
             operation,
             range,
             only_pins,
@@ -80,7 +96,7 @@ impl Breaker {
             process,
             user: Kuid::current_euid(),
         };
-        Ok(Arc::new(breaker, GFP_KERNEL)?)
+        Ok(Coming(UniqueArc::new(breaker, GFP_KERNEL)?))
     }
 }
 

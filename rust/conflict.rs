@@ -22,7 +22,7 @@ use crate::{
     policy::{grace, lease_state::Patience, range::PageRange},
     registry, retry,
     sys::{
-        freeze::Level, interval_map::Entry, mapping::Mapping, operation_section::Section, task,
+        freeze::Level, interval_map::Room, mapping::Mapping, operation_section::Section, task,
         wait_queue::Ended,
     },
     tick,
@@ -228,10 +228,11 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     };
     let began = file.arbiter.lock().resumes(operation, place.range);
     let breaker = Breaker::current(operation, place.range, place.only_pins, began)?;
-    let entry = Entry::new(breaker.id, place.range, breaker.clone())?;
+    let room = Room::new()?;
     let mut endless = Endless::new();
     let mut arbiter = file.arbiter.lock();
-    let met = arbiter.meet(&breaker, entry, patience, |holder| {
+    let breaker = breaker.numbered();
+    let met = arbiter.meet(&breaker, room, patience, |holder| {
         endless.wait_for(&breaker.process, &holder.process)
     });
     let deadline = arbiter.next_deadline();

@@ -38,6 +38,18 @@ unsafe impl Send for Pinned {}
 // SAFETY: As above.
 unsafe impl Sync for Pinned {}
 
+/// Why the filesystem refused a page of `range`, which is mapped. May sleep.
+fn refusal(lease: &Lease, range: PageRange) -> Error {
+    // It may have been withdrawn meanwhile, and the pages are gone.
+    if let Err(error) = lease.valid_range() {
+        return error;
+    }
+    match PageRange::covering(0, lease.file().inode().size()) {
+        Ok(whole) if whole.contains(&range) => lease.file().file().fault_error(),
+        _ => ENXIO,
+    }
+}
+
 impl Pinned {
     /// Pins `pages` pages at the user address `address`, in one shared writable mapping of the
     /// leased file, inside of the lease's range. The filesystem makes every page writable (dirty)
@@ -60,7 +72,7 @@ impl Pinned {
             let got = pin_fast(address + (done * PAGE_SIZE) as usize, count, &mut chunk)
                 // The mapping is there, so that it is the filesystem which refused.
                 .map_err(|error| match error {
-                    EFAULT => lease.file().file().fault_error(),
+                    EFAULT => refusal(lease, range),
                     error => error,
                 })?;
             for &page in &chunk[..got] {

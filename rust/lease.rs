@@ -5,7 +5,7 @@
 //! Lock order: the registry's `CHANGES`, then everything of [`LeasedFile`].
 
 use crate::{
-    arbiter::{uapi_policy, Leased, PinRecord},
+    arbiter::uapi_policy,
     event::{About, Event},
     event_queue::EventQueue,
     filesystem,
@@ -21,7 +21,7 @@ use crate::{
     },
     rearm::Frozen,
     registry::{self, CHANGES},
-    sys::{file::FileExt, interval_map::Entry},
+    sys::{file::FileExt, interval_map::Room},
     tick, trace, watch,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -134,7 +134,6 @@ impl Lease {
             tick::look_soon();
         }
         let lease = lease?;
-        lease.tell_watchers(Event::acquired, terms.range);
         // From now on attributes that forbid leases cannot be set; they may have been just now.
         filesystem::check_attributes(lease.file.file()).inspect_err(|_| lease.clone().release())?;
         let (range, policy) = (terms.range, uapi_policy(terms.policy));
@@ -168,9 +167,12 @@ impl Lease {
             }),
             GFP_KERNEL,
         )?;
-        let entry = Entry::new(lease.id, terms.range, Leased::new(lease.clone()))?;
+        let room = Room::new()?;
         registry::name(&lease)?;
-        let added = file.arbiter.lock().add_lease(terms.range, entry);
+        let added = file
+            .arbiter
+            .lock()
+            .add_lease(terms.range, lease.clone(), room);
         added.inspect_err(|_| registry::forget(lease.id))?;
         Ok(lease)
     }
@@ -210,11 +212,10 @@ impl Lease {
         let pages = Pinned::new(self, address, pages)?;
         let id = NEXT_PIN.fetch_add(1, Ordering::Relaxed);
         let pin = HeldPin::new(id, self.id, self.file.clone(), marked, pages)?;
-        let (range, footprint) = (pin.range(), pin.footprint());
-        let entry = Entry::new((self.id, id), footprint, PinRecord::new(pin.clone()))?;
+        let (range, room) = (pin.range(), Room::new()?);
         self.count(1, range);
         let mut arbiter = self.file.arbiter.lock();
-        let added = arbiter.add_pin(self.id, range, footprint, entry);
+        let added = arbiter.add_pin(pin.clone(), room);
         drop(arbiter);
         added.inspect_err(|_| self.count(-1, range))?;
         // From now on breakers know of the pin; one that passed before may have taken the pages.
@@ -305,19 +306,19 @@ impl Lease {
         drop(changes);
         if let Some((range, _)) = state {
             trace::lease_release(self.file.inode(), range);
-            self.tell_watchers(Event::released, range);
+            self.tell_released(range);
         }
         tick::look_soon();
         true
     }
 
-    fn tell_watchers(&self, event: fn(About) -> Event, range: PageRange) {
+    fn tell_released(&self, range: PageRange) {
         let about = About {
             lease: self.id,
             policy: uapi_policy(self.policy),
             range,
         };
-        watch::tell(&self.holder, &event(about));
+        watch::tell(&self.holder, &Event::released(about));
     }
 
     fn pins(&self) -> impl Iterator<Item = Arc<HeldPin>> + '_ {

@@ -6,7 +6,7 @@
 //! C: `lib/interval_tree.c`
 
 use crate::{bindings, policy::range::PageRange};
-use core::{marker::PhantomData, ptr::NonNull};
+use core::{marker::PhantomData, mem::MaybeUninit, ptr::NonNull};
 use kernel::{
     prelude::*,
     rbtree::{RBTree, RBTreeNodeReservation},
@@ -37,24 +37,17 @@ unsafe impl<K: Send, V: Send> Send for IntervalMap<K, V> {}
 // SAFETY: As above; without `&mut` nothing changes.
 unsafe impl<K: Sync, V: Sync> Sync for IntervalMap<K, V> {}
 
-/// What will be inserted: the memory is there.
-pub(crate) struct Entry<K, V> {
-    key: K,
-    node: KBox<Node<V>>,
+/// Memory for a value that will be inserted.
+pub(crate) struct Room<K, V> {
+    node: KBox<MaybeUninit<Node<V>>>,
     place: RBTreeNodeReservation<K, NonNull<Node<V>>>,
 }
 
-impl<K, V> Entry<K, V> {
+impl<K, V> Room<K, V> {
     /// May sleep. Errors: `ENOMEM`.
-    pub(crate) fn new(key: K, range: PageRange, value: V) -> Result<Self> {
-        let node = Node {
-            node: bindings::interval_tree_node::default(),
-            range,
-            value,
-        };
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            key,
-            node: KBox::new(node, GFP_KERNEL)?,
+            node: KBox::new_uninit(GFP_KERNEL)?,
             place: RBTreeNodeReservation::new(GFP_KERNEL)?,
         })
     }
@@ -75,13 +68,18 @@ impl<K: Ord + Copy, V> IntervalMap<K, V> {
     }
 
     /// Inserts; what had the key before is replaced.
-    pub(crate) fn insert(&mut self, entry: Entry<K, V>) {
-        self.remove(&entry.key);
+    pub(crate) fn insert(&mut self, room: Room<K, V>, key: K, range: PageRange, value: V) {
+        self.remove(&key);
+        let node = Node {
+            node: bindings::interval_tree_node::default(),
+            range,
+            value,
+        };
         // SAFETY: A box is not null.
-        let node = unsafe { NonNull::new_unchecked(KBox::into_raw(entry.node)) };
+        let node = unsafe { NonNull::new_unchecked(KBox::into_raw(KBox::write(room.node, node))) };
         self.enter(node);
         // INVARIANT: The node is ours and in the interval tree.
-        self.keys.insert(entry.place.into_node(entry.key, node));
+        self.keys.insert(room.place.into_node(key, node));
     }
 
     /// Puts an owned node into the interval tree.

@@ -113,6 +113,7 @@ struct pinlease_acquire {
  *   EFAULT  [@addr, @addr + @length) is not one shared writable mapping of
  *           pages that the file has
  *   ENXIO   the mapping is of another file, or reaches outside of the lease
+ *           or of the file
  *   ENOMEM  RLIMIT_MEMLOCK would be exceeded, or no memory
  *   EDQUOT  the lease has as many pins as it may have
  *   EAGAIN  an operation that conflicts with these pages is waiting or under way

@@ -69,7 +69,7 @@ pub struct Context {
     #[arg(long, default_value_t = 15)]
     pub hostile_seconds: u64,
     /// Random histories of holders and breakers; 0: none.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 20)]
     pub histories: u64,
     /// Seed of what is random; by default another one each time.
     #[arg(long)]

@@ -31,6 +31,10 @@ use crate::support::{
 
 const PAGE: u64 = page_size() as u64;
 
+/// How often a nonblocking breaker comes, and how long it stays away.
+const COMES_BACK: usize = 4;
+const COMES_BACK_AFTER: Duration = Duration::from_millis(40);
+
 /// A lease with at most one pin.
 struct Held {
     lease: Lease,
@@ -211,7 +215,19 @@ impl<'a> Actor<'a> {
         Ok(())
     }
 
+    /// Breaks; a nonblocking breaker that has to come back does so a few times.
     fn break_it(&mut self, attempt: &Attempt) -> Result<()> {
+        for _ in 0..COMES_BACK {
+            let again = self.try_to_break(attempt)? == Err(Errno::EWOULDBLOCK);
+            if !(again && attempt.nonblock) {
+                break;
+            }
+            self.attend(monotonic() + COMES_BACK_AFTER)?;
+        }
+        Ok(())
+    }
+
+    fn try_to_break(&mut self, attempt: &Attempt) -> Result<nix::Result<u64>> {
         let mapped = &self.files[attempt.file];
         let flags = if attempt.nonblock {
             libc::O_NONBLOCK
@@ -224,7 +240,7 @@ impl<'a> Actor<'a> {
             .custom_flags(flags)
             .open(mapped.path())?;
         let breaker = breaker(attempt.means)?;
-        self.timed(Action::Break(attempt.clone()), |_| {
+        let result = self.timed(Action::Break(attempt.clone()), |_| {
             alarm(attempt.interrupt);
             let result = (breaker.run)(&Target {
                 file: &file,
@@ -235,13 +251,12 @@ impl<'a> Actor<'a> {
             });
             alarm(None);
             result.map(|()| 0)
-        })?
-        .ok();
+        })?;
         if attempt.means == Means::Truncate {
             // As it was; extending breaks nothing.
             file.set_len(PAGES * PAGE)?;
         }
-        Ok(())
+        Ok(result)
     }
 
     /// Reads events and answers breaks until `until`.

@@ -164,7 +164,10 @@ impl<'a> Checker<'a> {
                 met.any(|held| own(held) || held.terms.policy == Policy::Block)
             }
             Err(Errno::EWOULDBLOCK) => {
-                operation.attempt.nonblock && self.met(operation).any(|held| !own(held))
+                // Who was withdrawn does not wait for itself, but its pins may still be there.
+                let in_the_way =
+                    |held: &Held| !own(held) || held.withdrawn.is_some_and(|at| at <= end);
+                operation.attempt.nonblock && self.met(operation).any(in_the_way)
             }
             Err(Errno::EINTR) => {
                 let interrupt = operation.attempt.interrupt;
@@ -208,9 +211,9 @@ impl<'a> Checker<'a> {
             if !asks || !held.surely_meets(operation, end) || self.may_yield(held, end) {
                 continue;
             }
-            let told = self
-                .events_of(held.id)
-                .any(|seen| seen.is_break() && operation.is_told_by(seen));
+            let told = self.events_of(held.id).any(|seen| {
+                seen.is_break() && (operation.is_told_by(seen) || came_before(operation, seen))
+            });
             if !told {
                 let id = held.id;
                 self.violations.push(format!(
@@ -407,6 +410,16 @@ fn in_pages(seen: &Seen, pages: &std::ops::Range<u64>) -> bool {
     let first = seen.offset / page;
     let end = seen.offset.saturating_add(seen.length).div_ceil(page);
     overlap(&(first..end), pages)
+}
+
+/// Whether the holder was told of it when it came before: once is enough.
+fn came_before(operation: &Operation, seen: &Seen) -> bool {
+    let page = crate::support::page_size() as u64;
+    operation.attempt.nonblock
+        && seen.pid == Some(operation.pid)
+        && seen.time <= operation.begin
+        && seen.offset == operation.touched().start * page
+        && word(operation) == seen.operation.as_deref()
 }
 
 /// As events call it.

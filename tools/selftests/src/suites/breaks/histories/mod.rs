@@ -24,7 +24,7 @@ pub const TESTS: &[Test] = &[Test::new("breaks.histories", histories).seconds(72
 /// Runs and checks them; a failure says which seed shows it again.
 fn histories(context: &Context) -> TestResult {
     if context.histories == 0 {
-        return skip("only with --histories: its checker does not yet know every reason");
+        return skip("--histories 0");
     }
     context.load_modules()?;
     let first = context.seed();
