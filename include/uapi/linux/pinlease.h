@@ -63,6 +63,17 @@
  * The holder, whom the policy KILL kills, is the calling process; its children
  * and whoever gets a copy of the descriptor are not.
  *
+ * With PINLEASE_ACQUIRE_GRANT other parts of the kernel (io_uring's registered
+ * buffers, RDMA memory regions, VFIO, AF_XDP ...) may pin the range for a long
+ * time, as they may anonymous memory, through any shared mapping of the holder's
+ * that lies as a whole in ranges that are leased so by the holder, none of them
+ * withdrawn, and in no breaker's way; else they fail as without a lease.  The
+ * mapping may be made before or after, and by a program that the holder became
+ * by execve(2), but not by a child.  Such a lease answers a break when it is
+ * closed or shrunk, not by PINLEASE_IOC_UNPIN, and breakers wait until the
+ * others have unpinned, which may take longer than the holder lives.  Nobody
+ * can take such pins away: with the policy REVOKE it is EOPNOTSUPP.
+ *
  * Without CAP_SYS_RESOURCE the policy BLOCK makes breakers of other users wait
  * for grace_max_ms at most; then they get EBUSY.
  *
@@ -73,7 +84,8 @@
  *   ENXIO      the range reaches beyond the end of the file
  *   EACCES     the caller neither owns the inode nor has CAP_LEASE
  *   EOPNOTSUPP no lease can be kept on this filesystem, in this mode of it
- *              or with this policy (a pr_debug line says which)
+ *              or with this policy (a pr_debug line says which); or REVOKE
+ *              with PINLEASE_ACQUIRE_GRANT
  *   EBUSY      another kernel user holds a function that must be hooked
  *              (a livepatch, a BPF fexit program), see the kernel log
  *   EPERM      @grace_ms is more than grace_max_ms, and the caller lacks
@@ -97,6 +109,7 @@ struct pinlease_acquire {
 };
 
 #define PINLEASE_ACQUIRE_CLOEXEC	(1U << 0)
+#define PINLEASE_ACQUIRE_GRANT	(1U << 1)
 
 /**
  * struct pinlease_pin - PINLEASE_IOC_PIN, on a lease
@@ -192,7 +205,8 @@ struct pinlease_mark {
  * one.  Errors:
  *   EINVAL  @offset is not page-aligned, or the range is empty or overflows
  *   ENXIO   the new range reaches outside of the old one
- *   EBUSY   a pin has pages outside of the new range
+ *   EBUSY   a pin has pages outside of the new range; with
+ *           PINLEASE_ACQUIRE_GRANT also somebody else's
  *   ENODEV  the lease is withdrawn
  */
 struct pinlease_shrink {
@@ -280,6 +294,12 @@ struct pinlease_event {
  * @errors:       re-arms and snapshots of this file that failed
  * @id:           names the lease in events and in PINLEASE_IOC_NEXT
  * @deadline_ns:  STATE_BREAKING: when the policy acts, CLOCK_MONOTONIC; 0: never
+ * @granted_bytes: with PINLEASE_ACQUIRE_GRANT: bytes of the range in pages that
+ *                anybody pins now, the lease's own pins among them (each page
+ *                is looked at; may be too many when a page has more than 1000
+ *                references); else 0
+ * @flags:        PINLEASE_ACQUIRE_GRANT, if it was acquired with that
+ * @reserved:     0
  *
  * All fields are set by the kernel; @size becomes that of its structure.
  */
@@ -298,6 +318,10 @@ struct pinlease_query {
 	/* second version */
 	__u64 id;
 	__u64 deadline_ns;
+	/* third version */
+	__u64 granted_bytes;
+	__u32 flags;
+	__u32 reserved;
 };
 
 #define PINLEASE_STATE_HELD	0
@@ -327,6 +351,9 @@ struct pinlease_query {
  * @path:         in: address where the file's path goes; cut when it is longer
  *                than @path_size, without a final 0 then
  * @comm:         out: the holder's name, if @pid is not 0
+ * @granted_bytes: out: as PINLEASE_IOC_QUERY tells it
+ * @flags:        out: as PINLEASE_IOC_QUERY tells it
+ * @reserved2:    0
  *
  * Tells about the lease with the next higher id.  Errors:
  *   ENOENT  there is none
@@ -350,6 +377,10 @@ struct pinlease_next {
 	__u32 path_size;
 	__u64 path;
 	char comm[16];
+	/* second version */
+	__u64 granted_bytes;
+	__u32 flags;
+	__u32 reserved2;
 };
 
 /**

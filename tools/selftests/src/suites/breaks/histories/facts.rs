@@ -224,7 +224,12 @@ impl Reader<'_> {
         if let Some((begin, action)) = self.begun.take() {
             match &action {
                 Action::Break(attempt) => self.operation(begin, attempt, None, gone),
-                Action::Acquire(_) | Action::Exit => {}
+                Action::Acquire(terms) => {
+                    if let Some(id) = self.unknown_lease(begin, gone, terms) {
+                        self.acquired(begin, gone, terms, id);
+                    }
+                }
+                Action::Exit => {}
                 other => self.answered(begin, gone, other, true),
             }
         }
@@ -257,6 +262,24 @@ impl Reader<'_> {
             answers: Vec::new(),
             withdrawn: withdrawn.map(|seen| seen.time),
         });
+    }
+
+    /// The lease of who died before he could say that he has it.
+    fn unknown_lease(&self, begin: Duration, gone: Duration, terms: &Terms) -> Option<u64> {
+        let page = crate::support::page_size() as u64;
+        let told = |id| {
+            let mut records = self.history.records.iter();
+            records.any(|record| matches!(record.what, What::End { lease, .. } if lease == id))
+        };
+        let mut acquired = self.history.watched.iter().filter(|seen| {
+            seen.kind == Kind::Acquired
+                && (begin..=gone).contains(&seen.time)
+                && seen.offset == terms.pages.start * page
+                && seen.length == (terms.pages.end - terms.pages.start) * page
+        });
+        let known = |id| self.facts.leases.iter().any(|held| held.id == id);
+        let found = acquired.find(|seen| !told(seen.lease) && !known(seen.lease))?;
+        Some(found.lease)
     }
 
     fn end_pin(&mut self, at: Duration) {
