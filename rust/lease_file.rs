@@ -127,6 +127,9 @@ fn query(lease: &Lease, argument: usize) -> Result<isize> {
         errors: counters.errors.load(Ordering::Relaxed),
         id: lease.id,
         deadline_ns: state.deadline().unwrap_or(0),
+        granted_bytes: 0,
+        flags: 0,
+        reserved: 0,
     };
     uapi::write(argument, asked.size, &answer)?;
     Ok(0)

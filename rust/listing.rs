@@ -34,7 +34,7 @@ pub(crate) fn uapi_state(state: &LeaseState) -> u32 {
 /// Tells about the next lease. May sleep. Errors: those of `struct pinlease_next`.
 pub(crate) fn next(argument: usize) -> Result<isize> {
     let asked: bindings::pinlease_next = uapi::read(argument)?;
-    if asked.reserved != 0 {
+    if asked.reserved != 0 || asked.reserved2 != 0 {
         return Err(EINVAL);
     }
     let (lease, range, state) = lease_after(asked.id).ok_or(ENOENT)?;
@@ -70,6 +70,9 @@ pub(crate) fn next(argument: usize) -> Result<isize> {
         path_size,
         path: asked.path,
         comm,
+        granted_bytes: 0,
+        flags: 0,
+        reserved2: 0,
     };
     uapi::write(argument, asked.size, &answer)?;
     Ok(0)

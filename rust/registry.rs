@@ -134,10 +134,17 @@ impl Changes {
         if !file.arbiter.lock().is_unused() {
             return;
         }
-        let removed = FILES
-            .lock()
-            .as_mut()
-            .and_then(|files| files.remove(&file.key()));
+        let mut files = FILES.lock();
+        // It may have been taken out before, and the same inode be leased anew.
+        let is_known = files
+            .as_ref()
+            .and_then(|files| files.get(&file.key()))
+            .is_some_and(|known| core::ptr::eq(&**known, file));
+        let removed = match files.as_mut() {
+            Some(files) if is_known => files.remove(&file.key()),
+            _ => None,
+        };
+        drop(files);
         if removed.is_some() {
             COUNT.fetch_sub(1, Ordering::Relaxed);
             file.end();

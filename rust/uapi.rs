@@ -44,9 +44,9 @@ structures! {
     pinlease_pin: 40,
     pinlease_unpin: 16,
     pinlease_mark: 24,
-    pinlease_query: 72 => 88,
+    pinlease_query: 72 => 104,
     pinlease_shrink: 24,
-    pinlease_next: 120,
+    pinlease_next: 120 => 136,
     pinlease_watch: 8,
 }
 
