@@ -154,6 +154,7 @@ impl<'a> Checker<'a> {
             Ok(()) => !self.met(operation).any(|held| {
                 (own(held) || held.terms.policy == Policy::Refuse)
                     && held.surely_meets(operation, end)
+                    && !self.may_yield(held, end)
             }),
             Err(Errno::ETXTBSY) => {
                 let mut met = self.met(operation);
