@@ -13,13 +13,15 @@ use crate::{
     lease::Lease,
     pin::HeldPin,
     policy::{
+        coverage::covers,
         grace::MILLISECOND,
         lease_state::{LeaseState, Patience, Phase, Policy, Verdict},
-        range::PageRange,
+        range::{PageRange, LARGEST_FOLIO},
     },
     sys::{
         clock,
         interval_map::{IntervalMap, Room},
+        process::Process,
         task,
     },
     watch,
@@ -38,6 +40,10 @@ pub(crate) struct Arbiter {
     pins: IntervalMap<PinKey, PinRecord>,
     /// Breakers that wait or run, on theirs: nothing new may come there.
     breakers: IntervalMap<u64, Arc<Breaker>>,
+    /// Leases with a grant, on their ranges.
+    grants: IntervalMap<u64, Arc<Lease>>,
+    /// Ranges in which somebody looks what others have pinned: nothing new may come there, too.
+    looks: IntervalMap<u64, ()>,
     /// Leases that are about to be added.
     coming: usize,
     /// The breaker that a signal interrupted last, and when that was.
@@ -130,6 +136,8 @@ impl Arbiter {
             leases: IntervalMap::new(),
             pins: IntervalMap::new(),
             breakers: IntervalMap::new(),
+            grants: IntervalMap::new(),
+            looks: IntervalMap::new(),
             coming: 0,
             interrupted: None,
         }
@@ -161,9 +169,13 @@ impl Arbiter {
         range: PageRange,
         lease: Arc<Lease>,
         room: Room<u64, Leased>,
+        room_for_grant: Option<Room<u64, Arc<Lease>>>,
     ) -> Result {
-        if self.breakers.overlaps(range) {
+        if self.is_disputed(range) {
             return Err(EAGAIN);
+        }
+        if let Some(room) = room_for_grant {
+            self.grants.insert(room, lease.id, range, lease.clone());
         }
         let leased = Leased::new(lease);
         // Before anything else that it tells.
@@ -174,7 +186,14 @@ impl Arbiter {
     }
 
     pub(crate) fn remove_lease(&mut self, id: u64) -> Option<Leased> {
+        // The caller has another reference.
+        self.grants.remove(&id);
         self.leases.remove(&id)
+    }
+
+    /// Whether a breaker waits or runs in `range`, or somebody looks.
+    fn is_disputed(&self, range: PageRange) -> bool {
+        self.breakers.overlaps(range) || self.looks.overlaps(range)
     }
 
     /// Its range and its state.
@@ -205,6 +224,7 @@ impl Arbiter {
             return Err(EBUSY);
         }
         self.leases.set_range(&id, range);
+        self.grants.set_range(&id, range);
         let Self { leases, pins, .. } = self;
         if let Some((_, leased)) = leases.get_mut(&id) {
             leased
@@ -221,6 +241,7 @@ impl Arbiter {
     /// runs there.
     pub(crate) fn add_pin(&mut self, pin: Arc<HeldPin>, room: Room<PinKey, PinRecord>) -> Result {
         let (key, range, footprint) = ((pin.lease, pin.id), pin.range(), pin.footprint());
+        let disputed = self.is_disputed(footprint) || self.is_disputed(range);
         let (leased_range, leased) = self.leases.get_mut(&pin.lease).ok_or(ENODEV)?;
         if !leased.state.is_valid() {
             return Err(ENODEV);
@@ -228,7 +249,7 @@ impl Arbiter {
         if !leased_range.contains(&range) {
             return Err(ENXIO);
         }
-        if self.breakers.overlaps(footprint) || self.breakers.overlaps(range) {
+        if disputed {
             return Err(EAGAIN);
         }
         leased.state.pinned(next_in_sequence());
@@ -261,15 +282,68 @@ impl Arbiter {
         let wanted = self.breakers.overlaps(footprint);
         let Self { leases, pins, .. } = self;
         if let Some((_, leased)) = leases.get_mut(&lease) {
-            if wanted {
+            // Others may have been granted to pin just there.
+            if wanted && leased.lease.grant().is_none() {
                 leased.state.answer(next_in_sequence());
             }
-            leased
-                .state
-                .answer_standing(&footprint, |range| pinned(pins, lease, *range));
+            if leased.lease.grant().is_none() {
+                leased
+                    .state
+                    .answer_standing(&footprint, |range| pinned(pins, lease, *range));
+            }
         }
         self.settle(lease);
         true
+    }
+
+    // Grants.
+
+    /// Whether there are leases with a grant in `range`.
+    pub(crate) fn has_grants(&self, range: PageRange) -> bool {
+        self.grants.overlaps(range)
+    }
+
+    pub(crate) fn has_any_grant(&self) -> bool {
+        !self.grants.is_empty()
+    }
+
+    /// A lease with a grant in `range`.
+    pub(crate) fn grant_at(&self, range: PageRange) -> Option<&Lease> {
+        let (_, lease) = self.grants.overlapping(range).next()?;
+        Some(lease)
+    }
+
+    /// That with the smallest id from `id` on.
+    pub(crate) fn next_grant(&self, id: u64, range: PageRange) -> Option<Arc<Lease>> {
+        self.grants
+            .starting_at(&id)
+            .find(|(_, granted, _)| granted.overlaps(&range))
+            .map(|(_, _, lease)| lease.clone())
+    }
+
+    /// Whether others may pin `range` for holders that are `ours`: all of it is theirs, nothing is
+    /// being broken, and no breaker is so near that a folio can reach from here to there.
+    pub(crate) fn may_pin(&self, range: PageRange, ours: impl Fn(&Process) -> bool) -> bool {
+        if self.is_disputed(range.widened(LARGEST_FOLIO)) {
+            return false;
+        }
+        let held = |lease: &Lease| {
+            let leased = self.leases.get(&lease.id);
+            leased.is_some_and(|(_, leased)| leased.state.phase() == Phase::Held)
+        };
+        let granted = self.grants.overlapping(range);
+        let granted = granted.filter(|(_, lease)| ours(&lease.holder.process) && held(lease));
+        covers(range, granted.map(|(range, _)| range))
+    }
+
+    /// Somebody looks what others have pinned in `range`.
+    pub(crate) fn looks(&mut self, key: u64, range: PageRange, room: Room<u64, ()>) {
+        self.looks.insert(room, key, range, ());
+    }
+
+    /// Undoes [`looks`](Self::looks).
+    pub(crate) fn looked(&mut self, key: u64) {
+        self.looks.remove(&key);
     }
 
     // Breakers.
@@ -507,9 +581,11 @@ fn each_met(
     breaker: &Breaker,
     mut visit: impl FnMut(PageRange, bool, &mut Leased),
 ) {
-    for (leased_range, leased) in leases.overlapping_mut(breaker.range) {
-        let pinned = pinned(pins, leased.lease.id, breaker.range);
-        if pinned || !breaker.only_pins {
+    for (leased_range, leased) in leases.overlapping_mut(breaker.others.reach) {
+        let by_others = breaker.others.pin && leased.lease.grant().is_some();
+        let pinned = by_others || pinned(pins, leased.lease.id, breaker.range);
+        let met = pinned || !breaker.only_pins;
+        if met && (by_others || leased_range.overlaps(&breaker.range)) {
             visit(leased_range, pinned, leased);
         }
     }
@@ -547,11 +623,20 @@ fn unanswered<'a>(
     leased: &Leased,
 ) -> Option<&'a Arc<Breaker>> {
     let waits = |breaker: &&Arc<Breaker>| {
-        let overlaps = !breaker.only_pins && range.overlaps(&breaker.range);
+        let reach = reach(&leased.lease, breaker);
+        let overlaps = !breaker.only_pins && range.overlaps(&reach);
         (overlaps && !leased.state.lets_pass(breaker.id, false))
             || pinned(pins, leased.lease.id, breaker.range)
     };
     breakers.iter().map(|(_, breaker)| breaker).find(waits)
+}
+
+/// What a breaker needs of a lease.
+fn reach(lease: &Lease, breaker: &Breaker) -> PageRange {
+    match lease.grant() {
+        Some(_) if breaker.others.pin => breaker.others.reach,
+        _ => breaker.range,
+    }
 }
 
 /// Looks whether a break of the lease is over.
@@ -565,9 +650,9 @@ fn settle(
     let deadline = first.map(|breaker| leased.deadline_for(breaker));
     leased.state.settle(deadline);
     // Whose way it left by shrinking or unpinning does not meet it when it leaves.
-    let id = leased.lease.id;
+    let lease = &leased.lease;
     let left = leased.told.take_if(|told| {
-        let met = range.overlaps(&told.range) || pinned(pins, id, told.range);
+        let met = range.overlaps(&reach(lease, told)) || pinned(pins, lease.id, told.range);
         !met && breakers.get(&told.id).is_some()
     });
     if let Some(breaker) = left.filter(|_| leased.state.is_valid()) {

@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    others::Others,
     policy::{lease_state::Patience, range::PageRange},
     sys::{
         clock,
@@ -66,6 +67,8 @@ pub(crate) struct Breaker {
     pub(crate) range: PageRange,
     /// Whether leases are not in its way, but only what is pinned there.
     pub(crate) only_pins: bool,
+    /// What others have pinned there.
+    pub(crate) others: Others,
     /// When it came.
     pub(crate) began: u64,
     pub(crate) process: Process,
@@ -82,6 +85,7 @@ impl Breaker {
         operation: Operation,
         range: PageRange,
         only_pins: bool,
+        others: Others,
         began: Option<u64>,
     ) -> Result<Coming> {
         let process = Process::current();
@@ -90,6 +94,7 @@ impl Breaker {
             operation,
             range,
             only_pins,
+            others,
             began: began.unwrap_or_else(clock::now),
             task: task::key(),
             comm: process.name(),

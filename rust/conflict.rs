@@ -18,12 +18,17 @@ use crate::{
     endless::Endless,
     expiry,
     leased_file::LeasedFile,
+    others::{Looking, Others},
     parameters,
-    policy::{grace, lease_state::Patience, range::PageRange},
+    policy::{
+        grace::{self, MILLISECOND},
+        lease_state::Patience,
+        range::{PageRange, LARGEST_FOLIO},
+    },
     registry, retry,
     sys::{
-        freeze::Level, interval_map::Room, mapping::Mapping, operation_section::Section, task,
-        wait_queue::Ended,
+        clock, freeze::Level, interval_map::Room, mapping::Mapping, operation_section::Section,
+        task, wait_queue::Ended,
     },
     tick,
 };
@@ -70,6 +75,10 @@ impl<'a> Place<'a> {
     }
 }
 
+/// Nanoseconds between looks whether others have unpinned, at first and at last.
+const OTHERS_MIN: u64 = 2 * MILLISECOND;
+const OTHERS_MAX: u64 = 100 * MILLISECOND;
+
 /// A breaker that is registered. Dropping says that it is done, or gave up.
 pub(crate) struct Registered {
     file: Arc<LeasedFile>,
@@ -96,8 +105,34 @@ impl Registered {
     ///
     /// Errors: `EBUSY` it takes too long; `ERESTARTSYS`, in a worker of io_uring `EINTR`.
     pub(crate) fn wait(&self) -> Result {
-        let free = || self.file.arbiter.lock().lets_pass(&self.breaker);
-        match self.file.changed.wait(self.until, free) {
+        let mut pause = OTHERS_MIN;
+        loop {
+            let free = || self.file.arbiter.lock().lets_pass(&self.breaker);
+            self.wait_for(self.until, free)?;
+            if self.file.others_are_gone(self.breaker.others.reach) {
+                return Ok(());
+            }
+            // Nobody says when others unpin.
+            let now = clock::now();
+            let soon = now + pause;
+            match self.until {
+                Some(until) if until <= now => return Err(EBUSY),
+                Some(until) if until < soon => self.pause(until)?,
+                _ => self.pause(soon)?,
+            }
+            pause = (2 * pause).min(OTHERS_MAX);
+        }
+    }
+
+    fn pause(&self, until: u64) -> Result {
+        match self.wait_for(Some(until), || false) {
+            Err(EBUSY) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn wait_for(&self, until: Option<u64>, done: impl FnMut() -> bool) -> Result {
+        match self.file.changed.wait(until, done) {
             Ok(()) => Ok(()),
             Err(Ended::TimedOut) => Err(EBUSY),
             Err(Ended::Interrupted) if task::is_io_worker() => Err(EINTR),
@@ -226,17 +261,33 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     let Some(file) = registry::find(place.mapping.key()) else {
         return Ok(None);
     };
-    let began = file.arbiter.lock().resumes(operation, place.range);
-    let breaker = Breaker::current(operation, place.range, place.only_pins, began)?;
+    let range = place.range;
+    let began = file.arbiter.lock().resumes(operation, range);
+    // Until the breaker is registered nothing new comes in its way.
+    let looking = match file.has_grants_near(range) {
+        true => Some(Looking::at(&file, range)?),
+        false => None,
+    };
+    let others = match looking {
+        Some(_) => file.others_in(range),
+        None => Others::none(range),
+    };
+    let breaker = Breaker::current(operation, range, place.only_pins, others, began)?;
     let room = Room::new()?;
     let mut endless = Endless::new();
     let mut arbiter = file.arbiter.lock();
+    if looking.is_none() && arbiter.has_grants(range.widened(LARGEST_FOLIO)) {
+        // It came just now.
+        drop(arbiter);
+        return meet(place, operation, patience);
+    }
     let breaker = breaker.numbered();
     let met = arbiter.meet(&breaker, room, patience, |holder| {
         endless.wait_for(&breaker.process, &holder.process)
     });
     let deadline = arbiter.next_deadline();
     drop(arbiter);
+    drop(looking);
     if let Some(deadline) = deadline {
         expiry::look_at(deadline);
     }

@@ -72,7 +72,8 @@ pub(crate) fn number(command: u32) -> Result<u32> {
 
 fn acquire(argument: usize) -> Result<isize> {
     let wanted: bindings::pinlease_acquire = uapi::read(argument)?;
-    if wanted.flags & !bindings::PINLEASE_ACQUIRE_CLOEXEC != 0 || wanted.reserved != 0 {
+    const FLAGS: u32 = bindings::PINLEASE_ACQUIRE_CLOEXEC | bindings::PINLEASE_ACQUIRE_GRANT;
+    if wanted.flags & !FLAGS != 0 || wanted.reserved != 0 {
         return Err(EINVAL);
     }
     let policy = policy(wanted.policy)?;
@@ -95,6 +96,7 @@ fn acquire(argument: usize) -> Result<isize> {
         range,
         policy,
         grace_ms,
+        grant: wanted.flags & bindings::PINLEASE_ACQUIRE_GRANT != 0,
     };
     let lease = Lease::acquire(file, terms)?;
     let close_on_exec = wanted.flags & bindings::PINLEASE_ACQUIRE_CLOEXEC != 0;

@@ -9,15 +9,17 @@ use crate::{
     event::{About, Event},
     event_queue::EventQueue,
     filesystem,
+    grant::Grant,
     gup::Pinned,
     holder::Holder,
     hook,
     leased_file::LeasedFile,
+    others::Looking,
     parameters,
     pin::HeldPin,
     policy::{
         lease_state::{LeaseState, Policy},
-        range::PageRange,
+        range::{PageRange, PAGE_SIZE},
     },
     rearm::Frozen,
     registry::{self, CHANGES},
@@ -45,6 +47,7 @@ pub(crate) struct Lease {
     pub(crate) policy: Policy,
     pub(crate) grace_ms: u32,
     pub(crate) holder: Holder,
+    grant: Option<Grant>,
     #[pin]
     pub(crate) events: EventQueue,
     /// What is done when the policy acts.
@@ -101,6 +104,8 @@ pub(crate) struct Terms {
     pub(crate) range: PageRange,
     pub(crate) policy: Policy,
     pub(crate) grace_ms: u32,
+    /// Whether others may pin it.
+    pub(crate) grant: bool,
 }
 
 /// Milliseconds that a killed holder has to die.
@@ -124,6 +129,10 @@ impl Lease {
         file.may_lease()?;
         let holder = Holder::current();
         if terms.policy == Policy::Kill && holder.process.is_init() {
+            return Err(EOPNOTSUPP);
+        }
+        // Nobody can take away what others pin.
+        if terms.policy == Policy::Revoke && terms.grant {
             return Err(EOPNOTSUPP);
         }
         let user = holder.user;
@@ -152,6 +161,14 @@ impl Lease {
             Ok(whole) if whole.contains(&terms.range) => (),
             _ => return Err(ENXIO),
         }
+        let grant = match terms.grant {
+            true => Some(Grant::new(terms.range)?),
+            false => None,
+        };
+        let room_for_grant = match terms.grant {
+            true => Some(Room::new()?),
+            false => None,
+        };
         let leased = file.clone();
         let lease = Arc::pin_init(
             pin_init!(Self {
@@ -160,6 +177,7 @@ impl Lease {
                 policy: terms.policy,
                 grace_ms: terms.grace_ms,
                 holder,
+                grant,
                 events <- EventQueue::new(),
                 withdrawal <- new_work!("pinlease_withdrawal"),
                 pin_count: AtomicU64::new(0),
@@ -172,13 +190,29 @@ impl Lease {
         let added = file
             .arbiter
             .lock()
-            .add_lease(terms.range, lease.clone(), room);
+            .add_lease(terms.range, lease.clone(), room, room_for_grant);
         added.inspect_err(|_| registry::forget(lease.id))?;
         Ok(lease)
     }
 
     pub(crate) fn file(&self) -> &LeasedFile {
         &self.file
+    }
+
+    /// What it has if others may pin its range.
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        self.grant.as_ref()
+    }
+
+    /// Whether folios with a page of `range` have to be made dirty that others had pinned.
+    pub(crate) fn has_written(&self, range: PageRange) -> bool {
+        self.grant().is_some_and(|grant| grant.has(range))
+    }
+
+    /// Bytes of it in pages that anybody pins, if others may. May sleep.
+    pub(crate) fn granted_bytes(&self, range: PageRange) -> u64 {
+        self.grant()
+            .map_or(0, |_| self.file.mapping().count_pinned(range) * PAGE_SIZE)
     }
 
     /// Its range and where it is in its life; `None` when it has ended.
@@ -262,14 +296,29 @@ impl Lease {
     ///
     /// Errors: those of `struct pinlease_shrink`.
     pub(crate) fn shrink(&self, range: PageRange) -> Result {
+        let _looking = self.grant().map(|_| self.look_outside(range)).transpose()?;
         self.file.arbiter.lock().shrink_lease(self.id, range)?;
         self.file.changed.wake_all();
         Ok(())
     }
 
+    /// Errors: `EBUSY` others have pinned something outside of `range`.
+    fn look_outside(&self, range: PageRange) -> Result<Looking<'_>> {
+        let before = self.valid_range()?;
+        let looking = Looking::at(&self.file, before)?;
+        let mut parts = before.without(&range).into_iter().flatten();
+        match parts.all(|part| self.file.others_are_gone(part)) {
+            true => Ok(looking),
+            false => Err(EBUSY),
+        }
+    }
+
     /// The descriptor was closed: stops drivers and ends all pins. May sleep.
     pub(crate) fn release(self: Arc<Self>) {
         self.file.arbiter.lock().close_lease(self.id);
+        if self.grant.is_some() {
+            self.file.wait_for_pinners();
+        }
         self.file.changed.wake_all();
         self.revoke_users();
         if self.try_end() {
@@ -289,7 +338,7 @@ impl Lease {
     }
 
     fn end(&self, frozen: Frozen) -> bool {
-        if !self.end_pins(frozen) {
+        if !self.end_pins(frozen) || !self.others_ended(frozen) {
             return false;
         }
         let state = self.state();
@@ -304,6 +353,7 @@ impl Lease {
         changes.uncharge(self.holder.user);
         changes.remove_if_unused(&self.file);
         drop(changes);
+        self.file.forget_pinners();
         if let Some((range, _)) = state {
             trace::lease_release(self.file.inode(), range);
             self.tell_released(range);
@@ -319,6 +369,15 @@ impl Lease {
             range,
         };
         watch::tell(&self.holder, &Event::released(about));
+    }
+
+    /// Whether others have unpinned all that they pinned under it; that is dirty then.
+    fn others_ended(&self, frozen: Frozen) -> bool {
+        let Some(range) = self.grant().map(Grant::range) else {
+            return true;
+        };
+        !self.file.mapping().has_pinned(range)
+            && !self.file.rearm_others(range, frozen).is_err_and(keeps_pin)
     }
 
     fn pins(&self) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
@@ -418,6 +477,6 @@ impl WorkItem for Lease {
 
 /// Whether a pin cannot end because of this error, which passes: a frozen filesystem (`EBUSY`), no
 /// memory.
-fn keeps_pin(error: Error) -> bool {
+pub(crate) fn keeps_pin(error: Error) -> bool {
     matches!(error, EBUSY | ENOMEM)
 }

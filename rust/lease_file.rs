@@ -8,7 +8,7 @@ use crate::{
     device::{number, MARK, PIN, QUERY, SHRINK, UNPIN},
     event_queue::EventQueue,
     lease::Lease,
-    listing::uapi_state,
+    listing::{uapi_flags, uapi_state},
     policy::range::{PageRange, PAGE_SIZE},
     sys::anon_file::{self, AnonFile},
     uapi,
@@ -53,6 +53,8 @@ impl AnonFile for Lease {
             seq_print!(lines, "pinlease-state:\t{}\n", state.phase().name());
         }
         seq_print!(lines, "pinlease-policy:\t{}\n", lease.policy.name());
+        let grant = if lease.grant().is_some() { "yes" } else { "no" };
+        seq_print!(lines, "pinlease-grant:\t{grant}\n");
         seq_print!(lines, "pinlease-pins:\t{pins}\n");
         seq_print!(lines, "pinlease-pinned-bytes:\t{}\n", pages * PAGE_SIZE);
     }
@@ -127,8 +129,8 @@ fn query(lease: &Lease, argument: usize) -> Result<isize> {
         errors: counters.errors.load(Ordering::Relaxed),
         id: lease.id,
         deadline_ns: state.deadline().unwrap_or(0),
-        granted_bytes: 0,
-        flags: 0,
+        granted_bytes: lease.granted_bytes(range),
+        flags: uapi_flags(lease),
         reserved: 0,
     };
     uapi::write(argument, asked.size, &answer)?;

@@ -2,15 +2,16 @@
 
 //! A file with at least one lease, or with pins that outlive theirs.
 //!
-//! Lock order: [`registry::CHANGES`](crate::registry), then `begun`, then `arbiter`, a spinlock that
-//! is taken in hooks, then those of what its holders tell (events, watches, wait queues, signals).
+//! Lock order: [`registry::CHANGES`](crate::registry), then `begun`; the mmap lock of a
+//! process, then `pinners`; then `arbiter`, a spinlock that is taken in hooks, then those of what its holders tell (events, watches, wait queues, signals).
 
 use crate::{
     arbiter::{Arbiter, PinKey},
     pin::HeldPin,
     sys::{
-        file::FileExt, file_lease::FileLease, inode::Inode, mapping::Mapping, operation_section,
-        super_block::SuperBlock, vma::PrivateVma, vma::Vma, wait_queue::WaitQueue,
+        file::FileExt, file_lease::FileLease, inode::Inode, mapping::Mapping, mm::Mm,
+        operation_section, super_block::SuperBlock, vma::PrivateVma, vma::Vma,
+        wait_queue::WaitQueue,
     },
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -34,6 +35,9 @@ pub(crate) struct LeasedFile {
     lease: SpinLock<Option<FileLease>>,
     #[pin]
     pub(crate) arbiter: SpinLock<Arbiter>,
+    /// Address spaces in which others may pin it.
+    #[pin]
+    pub(crate) pinners: Mutex<KVec<Mm>>,
     /// Breakers wait here for the arbiter to change.
     #[pin]
     pub(crate) changed: WaitQueue,
@@ -74,6 +78,7 @@ impl LeasedFile {
                 stable_before,
                 lease <- new_spinlock!(None),
                 arbiter <- new_spinlock!(Arbiter::new()),
+                pinners <- new_mutex!(KVec::new()),
                 changed <- WaitQueue::new(),
                 begun <- new_mutex!(false),
                 async_writes: AtomicBool::new(false),

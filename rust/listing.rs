@@ -31,6 +31,14 @@ pub(crate) fn uapi_state(state: &LeaseState) -> u32 {
     }
 }
 
+/// The flags of a lease that user space gave it.
+pub(crate) fn uapi_flags(lease: &Lease) -> u32 {
+    match lease.grant() {
+        Some(_) => bindings::PINLEASE_ACQUIRE_GRANT,
+        None => 0,
+    }
+}
+
 /// Tells about the next lease. May sleep. Errors: those of `struct pinlease_next`.
 pub(crate) fn next(argument: usize) -> Result<isize> {
     let asked: bindings::pinlease_next = uapi::read(argument)?;
@@ -70,8 +78,8 @@ pub(crate) fn next(argument: usize) -> Result<isize> {
         path_size,
         path: asked.path,
         comm,
-        granted_bytes: 0,
-        flags: 0,
+        granted_bytes: lease.granted_bytes(range),
+        flags: uapi_flags(&lease),
         reserved2: 0,
     };
     uapi::write(argument, asked.size, &answer)?;

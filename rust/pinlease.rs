@@ -20,6 +20,7 @@ mod event;
 mod event_queue;
 mod expiry;
 mod filesystem;
+mod grant;
 mod gup;
 mod holder;
 mod hook;
@@ -27,6 +28,7 @@ mod lease;
 mod lease_file;
 mod leased_file;
 mod listing;
+mod others;
 mod parameters;
 mod pin;
 #[allow(unreachable_pub, reason = "a crate of its own on a host")]

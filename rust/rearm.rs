@@ -13,8 +13,8 @@
 use crate::{
     leased_file::LeasedFile,
     pin::HeldPin,
-    policy::range::PageRange,
-    sys::{cred, folio::Folio},
+    policy::range::{PageRange, LARGEST_FOLIO},
+    sys::{cred, folio::Folio, super_block::WriteGuard},
     trace,
 };
 use core::sync::atomic::Ordering;
@@ -38,6 +38,35 @@ impl LeasedFile {
     /// is recorded), `ENOMEM`, `EIO`.
     pub(crate) fn rearm(&self, range: PageRange, frozen: Frozen) -> Result {
         self.rearm_pins(range, frozen, |pin| !pin.marked)
+            .and(self.rearm_others(range, frozen))
+    }
+
+    /// Re-arms the folios of `range` that were written back while others pinned them. As
+    /// [`rearm`](Self::rearm); those that fail because of what passes stay noted.
+    pub(crate) fn rearm_others(&self, range: PageRange, frozen: Frozen) -> Result {
+        if !self.has_grants_near(range) {
+            return Ok(());
+        }
+        let _holder = cred::act_as(self.file().cred());
+        let _write = self.begin_write(frozen)?;
+        let mut result = Ok(());
+        for lease in self.grants_in(range.widened(LARGEST_FOLIO)) {
+            let Some(grant) = lease.grant() else {
+                continue;
+            };
+            for folio in grant.take(range) {
+                let rearmed = self.rearm_folio(&folio, || true);
+                if rearmed == Err(ENOMEM) {
+                    grant.note(&folio);
+                }
+                result = result.and(rearmed);
+                // A folio whose rearming failed once is not tried again and again.
+                if rearmed == Err(ENOMEM) {
+                    break;
+                }
+            }
+        }
+        result
     }
 
     /// Re-arms the folios of `range` of those pins. As [`rearm`](Self::rearm).
@@ -61,22 +90,28 @@ impl LeasedFile {
         // A folio must not be written to on behalf of whoever happens to call: space that is
         // reserved for root, and quota, are the lease holder's.
         let _holder = cred::act_as(self.file().cred());
-        // Holding the outer level of a freeze keeps page_mkwrite from waiting for a thaw.
-        let _write = match frozen {
-            Frozen::Wait => None,
-            Frozen::Refuse => Some(self.super_block().try_start_write().ok_or(EBUSY)?),
-        };
+        let _write = self.begin_write(frozen)?;
         let mut result = Ok(());
         for (run, folio) in pin.pages().folios() {
             let first = pin.range().first() + u64::from(run.delta);
             if PageRange::new(first, run.pages.into()).is_ok_and(|pages| pages.overlaps(&range)) {
-                result = result.and(self.rearm_folio(pin, folio));
+                // Of a pin that ended meanwhile nobody is promised anything.
+                let promised = || self.pin(pin.lease, pin.id).is_some();
+                result = result.and(self.rearm_folio(folio, promised));
             }
         }
         result
     }
 
-    fn rearm_folio(&self, pin: &HeldPin, folio: &Folio) -> Result {
+    /// Holding the outer level of a freeze keeps `page_mkwrite` from waiting for a thaw.
+    fn begin_write(&self, frozen: Frozen) -> Result<Option<WriteGuard<'_>>> {
+        match frozen {
+            Frozen::Wait => Ok(None),
+            Frozen::Refuse => Ok(Some(self.super_block().try_start_write().ok_or(EBUSY)?)),
+        }
+    }
+
+    fn rearm_folio(&self, folio: &Folio, promised: impl FnOnce() -> bool) -> Result {
         let vma = self.private_vma().ok_or(EIO)?;
         let result = vma.make_writable(folio).map_err(|error| match error {
             // It left the file under the pin: nothing that is written to it can be saved.
@@ -88,8 +123,7 @@ impl LeasedFile {
             Ok(()) => {
                 self.counters.rearmed.fetch_add(1, Ordering::Relaxed);
             }
-            // Of a pin that ended meanwhile nobody is promised anything.
-            Err(error) if self.pin(pin.lease, pin.id).is_some() => {
+            Err(error) if promised() => {
                 self.counters.errors.fetch_add(1, Ordering::Relaxed);
                 self.mapping().set_error(error);
             }

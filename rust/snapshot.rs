@@ -25,7 +25,10 @@ use crate::{
     bindings,
     leased_file::{Counters, LeasedFile},
     parameters, registry,
-    sys::bio::{Bio, PagePart, Vector},
+    sys::{
+        bio::{Bio, PagePart, Vector},
+        folio::Folio,
+    },
     trace,
 };
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -104,6 +107,7 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         snapshot.free();
         return;
     }
+    snapshot.note_originals(leased);
     let copied = snapshot.copy();
     leased
         .counters
@@ -196,6 +200,21 @@ impl Snapshot {
             }
         }
         Ok(())
+    }
+
+    /// They will be clean while somebody may write to them; and stay, if they were not to.
+    fn note_originals(&self, leased: &LeasedFile) {
+        let mut last = core::ptr::null_mut();
+        for &index in &self.copies {
+            let page = self.vector[index as usize].bv_page;
+            // SAFETY: The page is one of the bio's, which keeps it.
+            let folio = unsafe { Folio::of_page(page) };
+            if folio.as_ptr() != last {
+                last = folio.as_ptr();
+                folio.keep_in_cache();
+                leased.note_written(folio);
+            }
+        }
     }
 
     /// Copies, and returns how many pages.

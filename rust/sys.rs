@@ -24,6 +24,7 @@ pub(crate) mod log;
 pub(crate) mod mapping;
 pub(crate) mod memlock;
 pub(crate) mod mempool;
+pub(crate) mod mm;
 pub(crate) mod module;
 pub(crate) mod operation_section;
 pub(crate) mod process;

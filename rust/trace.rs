@@ -31,6 +31,12 @@ pub(crate) fn pin(inode: &Inode, pin: &HeldPin) {
     unsafe { bindings::pinlease_trace_pin(inode.as_ptr(), pin.id, offset, length) };
 }
 
+pub(crate) fn grant(inode: &Inode, range: PageRange, granted: bool) {
+    let (offset, length) = (range.offset() as i64, range.length() as i64);
+    // SAFETY: The inode is valid.
+    unsafe { bindings::pinlease_trace_grant(inode.as_ptr(), granted.into(), offset, length) };
+}
+
 pub(crate) fn unpin(inode: &Inode, pin: &HeldPin) {
     let (offset, length) = (pin.range().offset() as i64, pin.range().length() as i64);
     // SAFETY: The inode is valid.

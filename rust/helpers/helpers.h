@@ -36,6 +36,17 @@ struct folio *pinlease_page_folio(struct page *page);
 bool pinlease_folio_maybe_dma_pinned(struct folio *folio);
 bool pinlease_folio_test_writeback(struct folio *folio);
 void pinlease_folio_clear_dropbehind(struct folio *folio);
+void pinlease_folio_get(struct folio *folio);
+void pinlease_folio_put(struct folio *folio);
+unsigned long pinlease_pinned_pages(struct address_space *mapping, unsigned long first,
+				    unsigned long last, bool any);
+bool pinlease_pinned_folio_at(struct address_space *mapping, unsigned long index,
+			      unsigned long *first, unsigned long *pages);
+void pinlease_mmgrab(struct mm_struct *mm);
+void pinlease_mmdrop(struct mm_struct *mm);
+bool pinlease_mm_is_gone(struct mm_struct *mm);
+void pinlease_mm_wait_for_readers(struct mm_struct *mm);
+bool pinlease_mm_is_of(struct mm_struct *mm, struct pid *process);
 struct address_space *pinlease_folio_file_mapping(struct folio *folio);
 unsigned long pinlease_folio_nr_pages(struct folio *folio);
 unsigned long pinlease_folio_page_idx(struct folio *folio, struct page *page);
@@ -89,7 +100,6 @@ void pinlease_init_delayed_work(struct delayed_work *work,
 				void (*function)(struct work_struct *work));
 void *pinlease_current(void);
 void *pinlease_current_mm_grab(void);
-void pinlease_mmdrop(struct mm_struct *mm);
 void pinlease_sg_set_folio_part(struct scatterlist *sg, struct folio *folio, size_t length, size_t offset);
 struct scatterlist *pinlease_sg_next(struct scatterlist *sg);
 
@@ -124,6 +134,7 @@ unsigned int pinlease_btf_member_bit_offset(const struct btf_type *t,
 /* trace.c */
 void pinlease_trace_lease_acquire(struct inode *inode, loff_t offset, loff_t length, u32 policy);
 void pinlease_trace_lease_release(struct inode *inode, loff_t offset, loff_t length);
+void pinlease_trace_grant(struct inode *inode, u64 id, loff_t offset, loff_t length);
 void pinlease_trace_pin(struct inode *inode, u64 id, loff_t offset, loff_t length);
 void pinlease_trace_unpin(struct inode *inode, u64 id, loff_t offset, loff_t length);
 void pinlease_trace_mkclean(struct inode *inode, pgoff_t index, unsigned long pages, int cleaned);

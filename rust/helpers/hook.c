@@ -81,7 +81,3 @@ void *pinlease_current_mm_grab(void)
 	return current->mm;
 }
 
-void pinlease_mmdrop(struct mm_struct *mm)
-{
-	mmdrop(mm);
-}

@@ -4,7 +4,9 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/folio_batch.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/user.h>
 #include "helpers.h"
@@ -114,4 +116,96 @@ struct scatterlist *pinlease_sg_next(struct scatterlist *sg)
 void pinlease_folio_clear_dropbehind(struct folio *folio)
 {
 	folio_clear_dropbehind(folio);
+}
+
+void pinlease_folio_get(struct folio *folio)
+{
+	folio_get(folio);
+}
+
+void pinlease_folio_put(struct folio *folio)
+{
+	folio_put(folio);
+}
+
+/*
+ * Pages from @first to @last that are in pinned folios; with @any it is enough
+ * to find one. May sleep.
+ */
+unsigned long pinlease_pinned_pages(struct address_space *mapping, unsigned long first,
+				    unsigned long last, bool any)
+{
+	unsigned long pinned = 0, next = first;
+	struct folio_batch batch;
+	unsigned int i;
+
+	folio_batch_init(&batch);
+	while (!(any && pinned) && filemap_get_folios(mapping, &next, last, &batch)) {
+		for (i = 0; i < folio_batch_count(&batch); i++) {
+			struct folio *folio = batch.folios[i];
+
+			if (folio_maybe_dma_pinned(folio))
+				pinned += min(folio_next_index(folio) - 1, last) -
+					  max(folio->index, first) + 1;
+		}
+		folios_put(&batch);
+		cond_resched();
+	}
+	return pinned;
+}
+
+/* Whether the folio with page @index is pinned, and which pages it has. */
+bool pinlease_pinned_folio_at(struct address_space *mapping, unsigned long index,
+			      unsigned long *first, unsigned long *pages)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+	bool pinned;
+
+	if (IS_ERR(folio))
+		return false;
+	pinned = folio_maybe_dma_pinned(folio);
+	*first = folio->index;
+	*pages = folio_nr_pages(folio);
+	folio_put(folio);
+	return pinned;
+}
+
+void pinlease_mmgrab(struct mm_struct *mm)
+{
+	mmgrab(mm);
+}
+
+void pinlease_mmdrop(struct mm_struct *mm)
+{
+	mmdrop(mm);
+}
+
+/* Whether no task uses it any more, nor will. */
+bool pinlease_mm_is_gone(struct mm_struct *mm)
+{
+	return atomic_read(&mm->mm_users) == 0;
+}
+
+/* Waits until those who hold the mmap lock for reading now have given it back. May sleep. */
+void pinlease_mm_wait_for_readers(struct mm_struct *mm)
+{
+	mmap_write_lock(mm);
+	mmap_write_unlock(mm);
+}
+
+/* Whether it is the address space of that process. */
+bool pinlease_mm_is_of(struct mm_struct *mm, struct pid *process)
+{
+	struct task_struct *owner;
+	bool is;
+
+	rcu_read_lock();
+#ifdef CONFIG_MEMCG
+	owner = rcu_dereference(mm->owner);
+#else
+	owner = current->mm == mm ? current : NULL;
+#endif
+	is = owner && task_tgid(owner) == process;
+	rcu_read_unlock();
+	return is;
 }

@@ -13,6 +13,11 @@ void pinlease_trace_lease_release(struct inode *inode, loff_t offset, loff_t len
 	trace_lease_release(inode, 0, offset, length);
 }
 
+void pinlease_trace_grant(struct inode *inode, u64 id, loff_t offset, loff_t length)
+{
+	trace_grant(inode, id, offset, length);
+}
+
 void pinlease_trace_pin(struct inode *inode, u64 id, loff_t offset, loff_t length)
 {
 	trace_pin(inode, id, offset, length);

@@ -38,6 +38,11 @@ DEFINE_EVENT(pinlease_range, unpin,
 	TP_PROTO(struct inode *inode, u64 id, loff_t offset, loff_t length),
 	TP_ARGS(inode, id, offset, length));
 
+/* id is 1 when it was granted, 0 when it was refused */
+DEFINE_EVENT(pinlease_range, grant,
+	TP_PROTO(struct inode *inode, u64 id, loff_t offset, loff_t length),
+	TP_ARGS(inode, id, offset, length));
+
 /* id is the policy */
 DEFINE_EVENT(pinlease_range, lease_acquire,
 	TP_PROTO(struct inode *inode, u64 id, loff_t offset, loff_t length),

@@ -5,6 +5,7 @@
 //! The module includes this file as `crate::policy`; on a host it is a crate, for
 //! `cargo test`.
 
+pub mod coverage;
 pub mod folio_runs;
 pub mod grace;
 pub mod lease_state;

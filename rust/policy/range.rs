@@ -8,6 +8,10 @@ pub const PAGE_SHIFT: u32 = 12;
 /// Bytes in a page.
 pub const PAGE_SIZE: u64 = 1 << PAGE_SHIFT;
 
+/// Pages in the largest folio that a file can have (`MAX_PAGECACHE_ORDER`); folios begin at multiples
+/// of their size.
+pub const LARGEST_FOLIO: u64 = 1 << 9;
+
 /// One past the largest page index: `loff_t` is signed.
 const PAGES_MAX: u64 = 1 << (63 - PAGE_SHIFT);
 
@@ -77,6 +81,37 @@ impl PageRange {
         let last = u64::try_from(last).ok()?;
         let length = last.checked_sub(first)?.saturating_add(1);
         Self::covering(first, length).ok()
+    }
+
+    /// It, up to multiples of `pages` at both ends. `pages` is a power of two.
+    pub fn widened(&self, pages: u64) -> Self {
+        let first = self.first & !(pages - 1);
+        let end = (self.end() + pages - 1) & !(pages - 1);
+        // INVARIANT: It contains `self`, and `PAGES_MAX` is a multiple of every power of two below.
+        Self {
+            first,
+            count: end - first,
+        }
+    }
+
+    /// The smallest range that contains both.
+    pub fn joined(&self, other: &Self) -> Self {
+        let first = self.first.min(other.first);
+        // INVARIANT: Both ends are those of ranges.
+        Self {
+            first,
+            count: self.end().max(other.end()) - first,
+        }
+    }
+
+    /// What is before `other`, and what is after it.
+    pub fn without(&self, other: &Self) -> [Option<Self>; 2] {
+        let before = other.first.min(self.end()).saturating_sub(self.first);
+        let after = other.end().max(self.first);
+        [
+            Self::new(self.first, before).ok(),
+            Self::new(after, self.end().saturating_sub(after)).ok(),
+        ]
     }
 
     /// Index of the first page.

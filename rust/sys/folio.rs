@@ -6,6 +6,7 @@
 
 use super::mapping::Mapping;
 use crate::bindings;
+use core::{mem::ManuallyDrop, ops::Deref, ptr::NonNull};
 use kernel::types::Opaque;
 
 /// A `struct folio`, kept by whoever lent the reference.
@@ -73,8 +74,57 @@ impl Folio {
         unsafe { bindings::pinlease_folio_maybe_dma_pinned(self.as_ptr()) }
     }
 
+    /// A reference of its own.
+    pub(crate) fn reference(&self) -> FolioRef {
+        // SAFETY: The folio is valid.
+        unsafe { bindings::pinlease_folio_get(self.as_ptr()) };
+        // INVARIANT: A reference was just taken.
+        FolioRef(NonNull::from(self))
+    }
+
     pub(crate) fn is_under_writeback(&self) -> bool {
         // SAFETY: The folio is valid.
         unsafe { bindings::pinlease_folio_test_writeback(self.as_ptr()) }
+    }
+}
+
+/// A folio that is kept.
+///
+/// # Invariants
+///
+/// Holds a reference.
+pub(crate) struct FolioRef(NonNull<Folio>);
+
+// SAFETY: References to folios may be dropped anywhere.
+unsafe impl Send for FolioRef {}
+
+impl FolioRef {
+    /// The caller has the reference now.
+    pub(crate) fn into_raw(self) -> *mut bindings::folio {
+        ManuallyDrop::new(self).as_ptr()
+    }
+
+    /// # Safety
+    ///
+    /// `folio` is null, or from [`into_raw`](Self::into_raw), whose reference it takes over.
+    pub(crate) unsafe fn from_raw(folio: *mut bindings::folio) -> Option<Self> {
+        // INVARIANT: As the caller promises.
+        NonNull::new(folio.cast()).map(Self)
+    }
+}
+
+impl Deref for FolioRef {
+    type Target = Folio;
+
+    fn deref(&self) -> &Folio {
+        // SAFETY: By the invariant.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for FolioRef {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant; the reference ends here.
+        unsafe { bindings::pinlease_folio_put(self.as_ptr()) };
     }
 }

@@ -56,6 +56,40 @@ impl Mapping {
         unsafe { bindings::pinlease_mapping_set_error(self.as_ptr(), error.to_errno()) };
     }
 
+    /// Whether a folio with a page of `range` is pinned. May sleep.
+    pub(crate) fn has_pinned(&self, range: PageRange) -> bool {
+        self.pinned_pages(range, true) != 0
+    }
+
+    /// Pages of `range` in pinned folios. May sleep.
+    pub(crate) fn count_pinned(&self, range: PageRange) -> u64 {
+        self.pinned_pages(range, false)
+    }
+
+    fn pinned_pages(&self, range: PageRange, any: bool) -> u64 {
+        let (first, last) = (range.first() as c_ulong, (range.end() - 1) as c_ulong);
+        // SAFETY: The mapping is valid.
+        unsafe { bindings::pinlease_pinned_pages(self.as_ptr(), first, last, any) as u64 }
+    }
+
+    /// The pages of the folio with page `index`, if it is pinned.
+    pub(crate) fn pinned_folio_at(&self, index: u64) -> Option<PageRange> {
+        let (mut first, mut pages) = (0, 0);
+        // SAFETY: The mapping is valid, and so are the places of the results.
+        let pinned = unsafe {
+            bindings::pinlease_pinned_folio_at(
+                self.as_ptr(),
+                index as c_ulong,
+                &mut first,
+                &mut pages,
+            )
+        };
+        if !pinned {
+            return None;
+        }
+        PageRange::new(first as u64, pages as u64).ok()
+    }
+
     /// Waits for writeback in flight, leaving its errors to fsync. May sleep.
     pub(crate) fn wait_for_writeback(&self, range: PageRange) {
         let (first, last) = range.bytes();

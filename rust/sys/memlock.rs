@@ -2,6 +2,7 @@
 
 //! RLIMIT_MEMLOCK.
 
+use super::mm::Mm;
 use crate::bindings;
 use kernel::{error::to_result, prelude::*};
 
@@ -9,7 +10,7 @@ use kernel::{error::to_result, prelude::*};
 /// lease may be released by a thread that has others, or none.
 pub(crate) struct Charge {
     user: *mut bindings::user_struct,
-    mm: *mut bindings::mm_struct,
+    mm: Mm,
     pages: u64,
 }
 
@@ -22,16 +23,14 @@ impl Charge {
     /// Charges the current user. Errors: `ENOMEM` above RLIMIT_MEMLOCK without CAP_IPC_LOCK,
     /// `EFAULT` for a kernel thread.
     pub(crate) fn current(pages: u64) -> Result<Self> {
-        // SAFETY: Any context.
-        let mm: *mut bindings::mm_struct = unsafe { bindings::pinlease_current_mm_grab() }.cast();
-        if mm.is_null() {
-            return Err(EFAULT);
-        }
+        let mm = Mm::current().ok_or(EFAULT)?;
         // SAFETY: Any task context.
         let user = unsafe { bindings::pinlease_get_current_user() };
         let mut charge = Self { user, mm, pages: 0 };
         // SAFETY: Both references were just taken.
-        to_result(unsafe { bindings::pinlease_charge_pinned(user, mm, pages as c_ulong) })?;
+        to_result(unsafe {
+            bindings::pinlease_charge_pinned(user, charge.mm.as_ptr(), pages as c_ulong)
+        })?;
         charge.pages = pages;
         Ok(charge)
     }
@@ -41,9 +40,8 @@ impl Drop for Charge {
     fn drop(&mut self) {
         // SAFETY: `current` charged so much and holds the references.
         unsafe {
-            bindings::pinlease_uncharge_pinned(self.user, self.mm, self.pages as c_ulong);
+            bindings::pinlease_uncharge_pinned(self.user, self.mm.as_ptr(), self.pages as c_ulong);
             bindings::pinlease_put_user(self.user);
-            bindings::pinlease_mmdrop(self.mm);
         }
     }
 }

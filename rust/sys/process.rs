@@ -32,6 +32,10 @@ impl Process {
         Self(unsafe { NonNull::new_unchecked(bindings::pinlease_get_current_process()) })
     }
 
+    pub(crate) fn as_ptr(&self) -> *mut bindings::pid {
+        self.0.as_ptr()
+    }
+
     /// What tells it from others as long as it is referenced.
     pub(crate) fn key(&self) -> usize {
         self.0.as_ptr() as usize

@@ -4,8 +4,8 @@
 //!
 //! C header: [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h)
 
-use super::{file::FileExt, folio::Folio};
-use crate::bindings;
+use super::{file::FileExt, folio::Folio, process::Process};
+use crate::{bindings, policy::range::PageRange};
 use kernel::{fs::File, prelude::*, sync::aref::ARef, types::Opaque};
 
 /// A VMA of some process, kept by its mmap lock.
@@ -31,6 +31,26 @@ impl Vma {
         // SAFETY: The VMA is valid, its bounds are stable under the mmap lock.
         let (start, first_page) = unsafe { (self.start(), (*self.0.get()).vm_pgoff) };
         ((first_page as u64) << kernel::page::PAGE_SHIFT) + (address - start) as u64
+    }
+
+    /// The file range that it maps. Errors: `EINVAL` when no file can have that.
+    pub(crate) fn range(&self) -> Result<PageRange> {
+        // SAFETY: The VMA is valid, and its bounds are stable under the mmap lock.
+        let first = unsafe { (*self.0.get()).vm_pgoff };
+        let pages = (self.end() - self.start()) >> kernel::page::PAGE_SHIFT;
+        Ok(PageRange::new(first as u64, pages as u64)?)
+    }
+
+    /// The address space that it is in.
+    pub(crate) fn mm(&self) -> *mut bindings::mm_struct {
+        // SAFETY: The VMA is valid.
+        unsafe { (*self.0.get()).vm_mm }
+    }
+
+    /// Whether it is in the address space of `process`.
+    pub(crate) fn is_of(&self, process: &Process) -> bool {
+        // SAFETY: Both are valid.
+        unsafe { bindings::pinlease_mm_is_of(self.mm(), process.as_ptr()) }
     }
 
     fn start(&self) -> usize {

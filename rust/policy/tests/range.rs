@@ -24,6 +24,32 @@ proptest! {
     }
 
     #[test]
+    fn widened_is_the_smallest_with_ends_at_multiples(range in small(), order in 0u32..6) {
+        let pages = 1 << order;
+        let wide = range.widened(pages);
+        prop_assert!(wide.contains(&range));
+        prop_assert_eq!((wide.first() % pages, wide.end() % pages), (0, 0));
+        prop_assert!(wide.first() + pages > range.first() && range.end() + pages > wide.end());
+    }
+
+    #[test]
+    fn joined_has_both_ends(a in small(), b in small()) {
+        let joined = a.joined(&b);
+        prop_assert_eq!(joined.first(), a.first().min(b.first()));
+        prop_assert_eq!(joined.end(), a.end().max(b.end()));
+    }
+
+    #[test]
+    fn without_is_every_other_page(a in small(), b in small()) {
+        let parts = a.without(&b);
+        for page in 0..100 {
+            let is_in = |range: &PageRange| (range.first()..range.end()).contains(&page);
+            let in_parts = parts.iter().flatten().filter(|part| is_in(part)).count();
+            prop_assert_eq!(in_parts, usize::from(is_in(&a) && !is_in(&b)));
+        }
+    }
+
+    #[test]
     fn covering_touches_first_and_last_byte(offset in 0u64..1 << 40, length in 1u64..1 << 30) {
         let range = PageRange::covering(offset, length).unwrap();
         prop_assert_eq!(range.first(), offset / PAGE_SIZE);
