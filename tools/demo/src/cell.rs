@@ -103,7 +103,7 @@ impl Measured {
     /// Whether the stock kernel shows the fault, and pinlease does not.
     pub fn as_it_should_be(&self) -> bool {
         let wanted = match self.side {
-            Side::Pinlease => Some(Verdict::Kept),
+            Side::Pinlease | Side::Grant => Some(Verdict::Kept),
             Side::Stock => Scenario::ALL
                 .into_iter()
                 .find(|scenario| scenario.number() == self.scenario)

@@ -13,7 +13,7 @@ pub fn table(filesystems: &[Filesystem], measured: &[Measured]) -> Table {
     table.set_header(["", "scenario", "stock kernel", "with pinlease"]);
     for &fs in filesystems {
         for scenario in Scenario::ALL {
-            let [stock, pinlease] = Side::ALL.map(|side| {
+            let [stock, pinlease] = Side::BOTH.map(|side| {
                 measured
                     .iter()
                     .find(|m| m.fs == fs && m.scenario == scenario.number() && m.side == side)

@@ -59,10 +59,10 @@ errors! {
     /// Acquiring a lease failed.
     AcquireError, "cannot lease" {
         EBADF => NotWritable: "the file is not open for reading and writing; open it O_RDWR",
-        EINVAL => BadRange: "not a regular file, or the range is empty, overflows or does not begin on a page",
+        EINVAL => BadRange: "not a regular file, or the range is empty, overflows or does not begin on a page, or the module is too old for a grant",
         ENXIO => BeyondEnd: "the range reaches beyond the end of the file; extend the file first",
         EACCES => NotOwner: "the file belongs to someone else; run as its owner or with CAP_LEASE",
-        EOPNOTSUPP => Unsupported: "this filesystem, its mode or this policy cannot be leased; the kernel's debug log says which",
+        EOPNOTSUPP => Unsupported: "this filesystem, its mode or this policy cannot be leased (a grant never with revoke); the kernel's debug log says which",
         EBUSY => HookTaken: "a livepatch or BPF program holds a function that must be hooked; see the kernel log",
         EPERM => GraceTooLong: "the grace is longer than the module's parameter grace_max_ms; shorten it or run with CAP_SYS_RESOURCE",
         EAGAIN => Breaking: "a conflicting operation is waiting or under way, or a lease of the file is being broken; try again",
@@ -143,7 +143,7 @@ errors! {
     ShrinkError, "cannot shrink" {
         EINVAL => BadRange: "the new range is empty, overflows or does not begin on a page",
         ENXIO => OutsideLease: "the new range reaches outside of the lease; a lease can only shrink",
-        EBUSY => Pinned: "a pin has pages outside of the new range; unpin it first",
+        EBUSY => Pinned: "a pin, one's own or with a grant anybody's, has pages outside of the new range; unpin it first",
         ENODEV => Withdrawn: "the lease is withdrawn; close it and acquire a new one",
         EFAULT => BadAddress: "the argument is not readable",
         E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",

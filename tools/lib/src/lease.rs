@@ -69,11 +69,29 @@ impl<'a> LeaseBuilder<'a> {
         self
     }
 
+    /// Whether other parts of the kernel may pin the range for a long time:
+    /// io_uring's registered buffers, RDMA memory regions, VFIO, AF_XDP; by
+    /// default they may not.
+    ///
+    /// They may through any shared mapping of this process that lies as a whole
+    /// in ranges that it has leased so.  That survives execve(2), but not
+    /// fork(2): see [`cloexec`](Self::cloexec).  Such a lease answers a break
+    /// when it is closed or shrunk, not by an unpin, and breakers wait until the
+    /// others have unpinned.  It cannot be had with [`Policy::Revoke`].
+    pub fn grant(mut self, grant: bool) -> Self {
+        self.request.flags &= !uapi::PINLEASE_ACQUIRE_GRANT;
+        if grant {
+            self.request.flags |= uapi::PINLEASE_ACQUIRE_GRANT;
+        }
+        self
+    }
+
     /// Acquires the lease.
     ///
     /// # Errors
     ///
-    /// As `PINLEASE_IOC_ACQUIRE`.
+    /// As `PINLEASE_IOC_ACQUIRE`; [`AcquireError::BadRange`] may also mean that
+    /// the module is older than grants.
     pub fn acquire(mut self) -> Result<Lease, AcquireError> {
         let fd = issue(self.device, &mut self.request)?;
         // SAFETY: the command returned a descriptor that nobody else owns.
@@ -231,6 +249,17 @@ impl From<Lease> for OwnedFd {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_are_set_and_cleared() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let new = || LeaseBuilder::new(file.as_fd(), file.as_fd());
+        let (cloexec, grant) = (uapi::PINLEASE_ACQUIRE_CLOEXEC, uapi::PINLEASE_ACQUIRE_GRANT);
+        assert_eq!(new().request.flags, cloexec);
+        assert_eq!(new().grant(true).request.flags, cloexec | grant);
+        assert_eq!(new().grant(true).cloexec(false).request.flags, grant);
+        assert_eq!(new().grant(true).grant(false).request.flags, cloexec);
+    }
 
     #[test]
     fn not_a_lease_is_enotty() {

@@ -54,6 +54,12 @@ pub struct LeaseInfo {
     pub uid: u32,
     /// The file, if the caller may know it.
     pub path: Option<PathBuf>,
+    /// Whether others may pin under it, see
+    /// [`LeaseBuilder::grant`](crate::LeaseBuilder::grant).
+    pub grant: bool,
+    /// With `grant`: bytes of the range in pages that anybody pins, the lease's
+    /// own pins among them; else 0.
+    pub granted_bytes: u64,
 }
 
 impl LeaseInfo {
@@ -86,6 +92,9 @@ impl LeaseInfo {
             comm: name(raw.pid, &raw.comm),
             uid: raw.uid,
             path: path(buffer, raw.path_size),
+            // Both stay 0 when the module knows only the first version.
+            grant: raw.flags & uapi::PINLEASE_ACQUIRE_GRANT != 0,
+            granted_bytes: raw.granted_bytes,
         }
     }
 }
@@ -188,6 +197,8 @@ mod tests {
             pid: 77,
             uid: 1000,
             path_size: 6,
+            granted_bytes: 12288,
+            flags: uapi::PINLEASE_ACQUIRE_GRANT,
             ..Default::default()
         };
         raw.comm[0] = c_char::from_ne_bytes(*b"a");
@@ -209,8 +220,14 @@ mod tests {
             comm: "a".into(),
             uid: 1000,
             path: Some("/mnt/".into()),
+            grant: true,
+            granted_bytes: 12288,
         };
         assert_eq!(lease, expected);
+        // What a module answers that knows only the first version.
+        (raw.granted_bytes, raw.flags) = (0, 0);
+        let lease = LeaseInfo::from_raw(&raw, b"/mnt/\0old");
+        assert_eq!((lease.grant, lease.granted_bytes), (false, 0));
     }
 
     #[test]

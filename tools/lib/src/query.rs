@@ -37,6 +37,12 @@ pub struct Query {
     /// [`State::Breaking`]: when the policy acts, `CLOCK_MONOTONIC`; `None`:
     /// never.
     pub deadline: Option<Duration>,
+    /// Whether others may pin under it, see
+    /// [`LeaseBuilder::grant`](crate::LeaseBuilder::grant).
+    pub grant: bool,
+    /// With `grant`: bytes of the range in pages that anybody pins, the lease's
+    /// own pins among them; else 0.
+    pub granted_bytes: u64,
 }
 
 impl From<uapi::pinlease_query> for Query {
@@ -52,9 +58,12 @@ impl From<uapi::pinlease_query> for Query {
             snapshots: raw.snapshots,
             rearmed: raw.rearmed,
             errors: raw.errors,
-            // Both stay 0 when the module knows only the first version.
+            // Both stay 0 when the module knows only the first version,
             id: raw.id,
             deadline: deadline(raw.deadline_ns),
+            // and these when it knows only the second.
+            grant: raw.flags & uapi::PINLEASE_ACQUIRE_GRANT != 0,
+            granted_bytes: raw.granted_bytes,
         }
     }
 }
@@ -73,6 +82,30 @@ mod tests {
         });
         assert_eq!((query.id, query.deadline), (0, None));
         assert_eq!(query.state, State::Held);
+    }
+
+    #[test]
+    fn grants_came_with_the_third_version() {
+        let second = uapi::pinlease_query {
+            size: 88,
+            id: 4,
+            ..Default::default()
+        };
+        let query = Query::from(second);
+        assert_eq!((query.grant, query.granted_bytes), (false, 0));
+        let query = Query::from(uapi::pinlease_query {
+            size: 104,
+            flags: uapi::PINLEASE_ACQUIRE_GRANT,
+            granted_bytes: 8192,
+            ..second
+        });
+        assert_eq!((query.grant, query.granted_bytes), (true, 8192));
+        // Flags that are not known yet are no grant.
+        let query = Query::from(uapi::pinlease_query {
+            flags: !uapi::PINLEASE_ACQUIRE_GRANT,
+            ..second
+        });
+        assert!(!query.grant);
     }
 
     #[test]

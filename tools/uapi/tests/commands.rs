@@ -86,11 +86,14 @@ fn sizes() {
     assert_eq!(size_of::<pinlease_mark>(), 24);
     assert_eq!(size_of::<pinlease_shrink>(), 24);
     assert_eq!(size_of::<pinlease_event>(), 96);
-    assert_eq!(size_of::<pinlease_next>(), 120);
     assert_eq!(size_of::<pinlease_watch>(), 8);
-    // The first version of the query ended before `id`.
+    // The first version of the query ended before `id`, the second before
+    // `granted_bytes`.
     assert_eq!(core::mem::offset_of!(pinlease_query, id), 72);
-    assert_eq!(size_of::<pinlease_query>(), 88);
+    assert_eq!(core::mem::offset_of!(pinlease_query, granted_bytes), 88);
+    assert_eq!(size_of::<pinlease_query>(), 104);
+    assert_eq!(core::mem::offset_of!(pinlease_next, granted_bytes), 120);
+    assert_eq!(size_of::<pinlease_next>(), 136);
 }
 
 #[test]

@@ -35,7 +35,7 @@ struct Report {
 fn main() -> Result<ExitCode> {
     let Cli { guest } = Cli::parse();
     let filesystems = guest.filesystems();
-    let per_guest = Side::ALL.len() * Scenario::ALL.len();
+    let per_guest = Side::BOTH.len() * Scenario::ALL.len();
     let expected = filesystems.len() * per_guest;
     let progress = Progress::new(expected as u64);
     let mut measured = Vec::new();

@@ -20,17 +20,21 @@ pub enum Side {
     /// Under a lease: the fault must be gone.
     #[default]
     Pinlease,
+    /// As drivers do today, under a lease with a grant: the fault must be gone
+    /// also when pinlease knows nothing of the pin.
+    Grant,
 }
 
 impl Side {
-    /// Both, the control first.
-    pub const ALL: [Self; 2] = [Self::Stock, Self::Pinlease];
+    /// Those that anybody can tell apart, the control first.
+    pub const BOTH: [Self; 2] = [Self::Stock, Self::Pinlease];
 
     /// As the command line knows it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Stock => "stock",
             Self::Pinlease => "pinlease",
+            Self::Grant => "grant",
         }
     }
 }
@@ -71,6 +75,9 @@ pub struct Context {
     /// Random histories of holders and breakers; 0: none.
     #[arg(long, default_value_t = 20)]
     pub histories: u64,
+    /// Holders that are killed at a random moment.
+    #[arg(long, default_value_t = 20)]
+    pub kills: u64,
     /// Seed of what is random; by default another one each time.
     #[arg(long)]
     pub seed: Option<u64>,

@@ -22,6 +22,8 @@ pub struct Test {
     /// Whether it also runs on the stock side, where it asserts that the fault
     /// appears: a test that cannot fail proves nothing.
     pub has_control: bool,
+    /// Whether it also runs with pins that others make.
+    pub has_grant: bool,
 }
 
 impl Test {
@@ -32,6 +34,7 @@ impl Test {
             run,
             timeout: Duration::from_secs(120),
             has_control: false,
+            has_grant: false,
         }
     }
 
@@ -43,6 +46,12 @@ impl Test {
         }
     }
 
+    /// The same, also with pins that others make.
+    pub const fn granted(mut self) -> Self {
+        self.has_grant = true;
+        self
+    }
+
     /// The same with a limit of its own.
     pub const fn seconds(mut self, seconds: u64) -> Self {
         self.timeout = Duration::from_secs(seconds);
@@ -51,7 +60,11 @@ impl Test {
 
     /// Whether it runs on `side`.
     pub fn runs_on(&self, side: Side) -> bool {
-        side == Side::Pinlease || self.has_control
+        match side {
+            Side::Stock => self.has_control,
+            Side::Pinlease => true,
+            Side::Grant => self.has_grant,
+        }
     }
 
     /// Whether `pattern` names this test, its suite, or a beginning of either.

@@ -13,8 +13,12 @@ use crate::{
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("fsyncs.faulted", |cx| check(cx, Fill::Faulted)).seconds(1800),
-    Test::new("fsyncs.written", |cx| check(cx, Fill::Written)).seconds(1800),
+    Test::new("fsyncs.faulted", |cx| check(cx, Fill::Faulted))
+        .granted()
+        .seconds(1800),
+    Test::new("fsyncs.written", |cx| check(cx, Fill::Written))
+        .granted()
+        .seconds(1800),
 ];
 
 /// The file has this many times the usual pages; more than one large folio.

@@ -6,6 +6,7 @@ mod command;
 mod cycle;
 mod equipment;
 mod fsyncs;
+mod grants;
 mod hooks;
 mod idle;
 mod refuse;
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         trace::TESTS,
         refuse::TESTS,
         &breaks::tests(),
+        &grants::tests(),
         idle::TESTS,
         reserve::TESTS,
         fsyncs::TESTS,

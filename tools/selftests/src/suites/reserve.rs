@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The tests of this suite.
-pub const TESTS: &[Test] = &[Test::new("reserve.only", only).seconds(300)];
+pub const TESTS: &[Test] = &[Test::new("reserve.only", only).granted().seconds(300)];
 
 /// Pages of the files, which are written at the same time: more than the
 /// reserve has elements, and some with bios several times larger than one.

@@ -20,9 +20,9 @@ use crate::{
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("s16-large-folio.alone", alone),
-    Test::new("s16-large-folio.punch-beside", punch),
-    Test::new("s16-large-folio.compact", compact),
+    Test::new("s16-large-folio.alone", alone).granted(),
+    Test::new("s16-large-folio.punch-beside", punch).granted(),
+    Test::new("s16-large-folio.compact", compact).granted(),
 ];
 
 /// Two folios of 2 MiB, where the filesystem makes such.

@@ -29,6 +29,7 @@ mod seen;
 mod signals;
 mod stamp;
 pub mod sysctl;
+mod window;
 
 pub use block::WriteCounter;
 pub use breaking::{handle_usr1, Breaking, Broken, Handler, BREAKER_NAME};
@@ -47,3 +48,4 @@ pub use scratch::{Layer, Scratch};
 pub use seen::{Kind, Seen};
 pub use signals::Signals;
 pub use stamp::{stamp, Stamp};
+pub use window::Window;

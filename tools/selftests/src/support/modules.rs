@@ -109,7 +109,7 @@ impl Drop for Parameterised {
 ///
 /// A module cannot be loaded.
 pub fn ensure(folder: &Path, side: Side) -> Result<()> {
-    if side == Side::Pinlease && !is_loaded("pinlease") {
+    if side != Side::Stock && !is_loaded("pinlease") {
         load(folder, "pinlease")?;
     }
     if is_loaded("dmasim") {

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use pinlease::{Device, Lease, PinOptions, Policy};
 
-use super::{page_size, Census, DirectReader, Engine, Fill, Mapped, Requirement};
+use super::{page_size, Census, DirectReader, Engine, Fill, Mapped, Requirement, Window};
 use crate::harness::Side;
 
 /// How to build a [`Rig`].
@@ -62,12 +62,28 @@ impl RigOptions {
         let engine = Engine::open()?;
         let address = mapped.address(self.first);
         let length = self.pinned as usize * page_size();
+        let mut window = None;
         let hold = match self.side {
             Side::Stock => {
                 engine
                     .pin_raw(address, length, false)
                     .context("raw pin, without a lease")?;
                 None
+            }
+            Side::Grant => {
+                let offset = self.first * page_size() as u64;
+                let lease = Device::open()?
+                    .lease(&mapped)
+                    .range(offset, length as u64)
+                    .policy(Policy::Refuse)
+                    .grant(true)
+                    .acquire()?;
+                // All of the mapping must be leased.
+                let window = window.insert(Window::new(mapped.file(), offset, length)?);
+                engine
+                    .pin_raw(window.address(), length, true)
+                    .context("raw pin, under a grant")?;
+                Some(Hold { lease, pin: None })
             }
             Side::Pinlease => {
                 let lease = Device::open()?
@@ -80,12 +96,16 @@ impl RigOptions {
                 };
                 let pin = lease.pin(address, length, options)?.into_id();
                 engine.attach(&lease, pin).context("attaching the device")?;
-                Some(Hold { lease, pin })
+                Some(Hold {
+                    lease,
+                    pin: Some(pin),
+                })
             }
         };
         Ok(Rig {
             engine,
             hold,
+            _window: window,
             mapped,
         })
     }
@@ -96,8 +116,8 @@ impl RigOptions {
 pub struct Hold {
     /// The lease.
     pub lease: Lease,
-    /// Its pin.
-    pub pin: u64,
+    /// Its pin; `None`: the driver made one.
+    pub pin: Option<u64>,
 }
 
 /// A device that writes into a mapped file.
@@ -109,6 +129,7 @@ pub struct Rig {
     pub engine: Engine,
     /// The lease, on the side of pinlease.
     pub hold: Option<Hold>,
+    _window: Option<Window>,
     /// The file.
     pub mapped: Mapped,
 }
@@ -152,10 +173,15 @@ impl Rig {
             engine,
             hold,
             mapped,
+            ..
         } = self;
         drop(engine);
-        if let Some(hold) = hold {
-            hold.lease.unpin(hold.pin)?;
+        if let Some(Hold {
+            lease,
+            pin: Some(pin),
+        }) = hold
+        {
+            lease.unpin(pin)?;
         }
         Ok(mapped)
     }

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Pins that outlive their lease keep it alive, and all that it promises.
+
+use std::{thread, time::Duration};
+
+use anyhow::{ensure, Result};
+use nix::errno::Errno;
+use pinlease::{Policy, State};
+
+use super::{grant, pins, AGES, PAGE};
+use crate::{
+    harness::{Context, Test, TestResult},
+    support::{
+        expect::one_of,
+        modules,
+        proc::wait_for,
+        residue::{all_leases, none_left},
+        sysctl::drop_caches,
+        DirectReader, Fill, Mapped, Requirement,
+    },
+};
+
+pub const TESTS: &[Test] = &[
+    Test::new("grants.draining", draining),
+    Test::new("grants.last-write", |cx| last_write(cx, true)),
+    Test::new("grants.last-write-closed", |cx| last_write(cx, false)),
+];
+
+const PAGES: u64 = 64;
+
+fn file(context: &Context) -> Result<Mapped> {
+    context.load_modules()?;
+    Mapped::create(&context.path("grants"), PAGES, Fill::Written)
+}
+
+fn census(mapped: &Mapped, generation: u64) -> TestResult {
+    let requirement = Requirement::Exactly(generation);
+    let census = DirectReader::open(mapped.path())?.census(PAGES, requirement)?;
+    println!("{census}");
+    census.all_kept()
+}
+
+/// The descriptor is closed, the driver has not let go.
+fn draining(context: &Context) -> TestResult {
+    let mapped = file(context)?;
+    let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
+    let id = lease.query()?.id;
+    let engine = pins(mapped.address(0), PAGES)?;
+    engine.write_all(1)?;
+    drop(lease);
+    for generation in 2..5 {
+        engine.write_all(generation)?;
+        mapped.file().sync_all()?;
+        census(&mapped, generation)?;
+        drop_caches()?;
+    }
+    let leases = all_leases()?;
+    let listed = leases.iter().any(|lease| {
+        lease.id == id && lease.state == State::Draining && lease.granted_bytes == PAGES * PAGE
+    });
+    ensure!(listed, "{leases:?}");
+    // dmasim uses pinlease; without a lease that drains, that alone holds it.
+    one_of(
+        "rmmod",
+        modules::unload("pinlease"),
+        &[Errno::EBUSY, Errno::EAGAIN],
+    )?;
+    engine.write_all(9)?;
+    drop(engine);
+    let ended = || Ok(all_leases()?.is_empty());
+    wait_for("the lease ends", AGES, ended)?;
+    drop_caches()?;
+    census(&mapped, 9)
+}
+
+/// What the device wrote last, after the last writeback and just before the
+/// driver let go, is not dropped with the clean page in which it is.
+fn last_write(context: &Context, keep: bool) -> TestResult {
+    let mapped = file(context)?;
+    let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
+    let engine = pins(mapped.address(0), PAGES)?;
+    engine.write_all(1)?;
+    mapped.file().sync_all()?;
+    engine.write_all(2)?;
+    drop(engine);
+    let lease = keep.then_some(lease);
+    for _ in 0..3 {
+        drop_caches()?;
+        thread::sleep(Duration::from_millis(20));
+    }
+    if lease.is_some() {
+        mapped.file().sync_all()?;
+    }
+    census(&mapped, 2)?;
+    drop(lease);
+    none_left()
+}
