@@ -2,7 +2,7 @@
 //! The host's runner of the selftests: boots a guest per filesystem, sums up,
 //! and writes `check.json`.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::Mutex, thread};
 
 use anyhow::Result;
 use clap::Parser;
@@ -26,8 +26,11 @@ struct Cli {
     #[command(flatten)]
     guest: GuestOptions,
     /// Sides to run.
-    #[arg(long = "side", value_enum, default_values = ["stock", "pinlease"])]
+    #[arg(long = "side", value_enum, default_values = ["stock", "pinlease", "grant"])]
     sides: Vec<Side>,
+    /// Guests at a time; each is emulated by one or two processors.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..))]
+    jobs: u8,
     /// Rounds of the test that loads and unloads the module.
     #[arg(long, default_value_t = 10)]
     cycles: u64,
@@ -65,13 +68,33 @@ struct Report {
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
-    let mut report = Report::default();
+    let report = Mutex::default();
     let progress = Progress::new(0);
-    for filesystem in cli.guest.filesystems() {
-        run(&cli, filesystem, &mut report, &progress)?;
-    }
-    drop(progress);
+    let waiting = Mutex::new(cli.guest.filesystems().into_iter());
+    let work = || {
+        // The lock is not held while a guest runs.
+        while let Some(filesystem) = { waiting.lock().expect("no thread panics").next() } {
+            run(&cli, filesystem, &report, &progress)?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let jobs: Vec<_> = (0..cli.jobs).map(|_| scope.spawn(work)).collect();
+        jobs.into_iter()
+            .try_for_each(|job| job.join().expect("no thread panics"))
+    })
+    .and_then(|()| {
+        write(
+            &cli,
+            progress,
+            report.into_inner().expect("no thread panics"),
+        )
+    })
+}
 
+/// Writes the report, and says what failed.
+fn write(cli: &Cli, progress: Progress, report: Report) -> Result<ExitCode> {
+    drop(progress);
     write_json(&cli.guest.out, "check.json", &report)?;
     for verdict in &report.tests {
         if verdict.outcome == Outcome::Failed {
@@ -96,7 +119,11 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Runs the tests on one filesystem, in a guest of their own.
-fn run(cli: &Cli, fs: Filesystem, report: &mut Report, progress: &Progress) -> Result<()> {
+fn run(cli: &Cli, fs: Filesystem, report: &Mutex<Report>, progress: &Progress) -> Result<()> {
+    let add = |event| {
+        let mut report = report.lock().expect("no thread panics");
+        report.add(fs, event, progress);
+    };
     progress.doing(format!("{fs}: booting a guest"));
     let mut arguments = vec!["run".into(), "--format=json".into()];
     arguments.extend(
@@ -123,7 +150,7 @@ fn run(cli: &Cli, fs: Filesystem, report: &mut Report, progress: &Progress) -> R
             }
             Ok(event) => {
                 seen += 1;
-                report.add(fs, event, progress);
+                add(event);
             }
             Err(_) => progress.line(line),
         },
@@ -141,7 +168,7 @@ fn run(cli: &Cli, fs: Filesystem, report: &mut Report, progress: &Progress) -> R
             output,
             seconds: 0.0,
         };
-        report.add(fs, event, progress);
+        add(event);
     }
     Ok(())
 }

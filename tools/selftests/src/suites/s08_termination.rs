@@ -113,9 +113,9 @@ fn umount(context: &Context) -> TestResult {
         engine,
         hold,
         mapped,
-        ..
+        window,
     } = rig;
-    drop(mapped);
+    drop((mapped, window));
     let result = soon("umount", || scratch.umount())?;
     one_of("umount under nothing but a lease", result, &[Errno::EBUSY])?;
     drop((engine, hold));
@@ -154,14 +154,14 @@ fn rmmod(context: &Context) -> TestResult {
         engine,
         hold,
         mapped,
-        ..
+        window,
     } = rig;
     drop(engine);
     let result = soon("dmasim", || modules::unload("dmasim"))?;
     result.context("rmmod dmasim when no engine is left")?;
     let result = soon("pinlease", || modules::unload("pinlease"))?;
     one_of("rmmod pinlease under a lease alone", result, &busy)?;
-    drop((hold, mapped));
+    drop((hold, mapped, window));
     drop(scratch);
     Ok(())
 }

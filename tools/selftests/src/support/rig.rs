@@ -105,7 +105,7 @@ impl RigOptions {
         Ok(Rig {
             engine,
             hold,
-            _window: window,
+            window,
             mapped,
         })
     }
@@ -129,7 +129,8 @@ pub struct Rig {
     pub engine: Engine,
     /// The lease, on the side of pinlease.
     pub hold: Option<Hold>,
-    _window: Option<Window>,
+    /// The mapping that the driver pinned by itself, on the side of grants.
+    pub window: Option<Window>,
     /// The file.
     pub mapped: Mapped,
 }
