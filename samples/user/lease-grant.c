@@ -32,9 +32,14 @@ static int lease, file;
 static void begin(void)
 {
 	struct iovec buffer = { .iov_base = memory, .iov_len = length };
-	int error = io_uring_register_buffers(&ring, &buffer, 1);
+	int error, tries = 100;
 
-	/* Without a lease, or with one that does not cover the mapping: EFAULT. */
+	/*
+	 * Without a lease, or with one that does not cover the mapping: EFAULT.
+	 * Also as long as a breaker is at work beside it, in the same folio maybe.
+	 */
+	while ((error = io_uring_register_buffers(&ring, &buffer, 1)) == -EFAULT && --tries)
+		usleep(20000);
 	if (error)
 		errx(1, "register: %s", strerror(-error));
 }

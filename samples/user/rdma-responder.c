@@ -11,7 +11,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include <linux/pinlease.h>
 
 #include "rdma-region.h"
+#include "rdma-wait.h"
 
 static struct rdma_message message;
 static struct rdma_cm_id *writer;
@@ -116,41 +116,18 @@ static int somebody_needs_it(void)
 /* Waits for the next message; returns 0 when there will be none. */
 static int next_message(void)
 {
-	struct pollfd fds[3] = {
-		{ .fd = lease, .events = POLLIN },
-		{ .fd = writer->recv_cq_channel->fd, .events = POLLIN },
-		{ .fd = writer->channel->fd, .events = POLLIN },
-	};
 	struct ibv_wc completion;
-	int armed = 0;
 
 	for (;;) {
-		int count = ibv_poll_cq(writer->recv_cq, 1, &completion);
-
-		if (count)
-			return count > 0 && completion.status == IBV_WC_SUCCESS;
-		if (!armed) {
-			/* What came before this tells nobody: look again. */
-			if (ibv_req_notify_cq(writer->recv_cq, 0))
-				err(1, "notify");
-			armed = 1;
-			continue;
-		}
-		if (poll(fds, 3, -1) < 0)
-			err(1, "poll");
-		if (fds[0].revents && somebody_needs_it())
+		switch (rdma_wait(writer, writer->recv_cq, writer->recv_cq_channel, lease,
+				  &completion)) {
+		case RDMA_DONE:
+			return completion.status == IBV_WC_SUCCESS;
+		case RDMA_GONE:
 			return 0;
-		if (fds[1].revents) {
-			struct ibv_cq *queue;
-			void *context;
-
-			if (ibv_get_cq_event(writer->recv_cq_channel, &queue, &context))
-				err(1, "completion");
-			ibv_ack_cq_events(queue, 1);
-			armed = 0;
-		} else if (fds[2].revents) {
-			/* The writer has gone. */
-			return 0;
+		case RDMA_READABLE:
+			if (somebody_needs_it())
+				return 0;
 		}
 	}
 }
@@ -166,9 +143,9 @@ static void serve(void)
 		printf("%llu bytes are durable\n", (unsigned long long)be64toh(message.bytes));
 		/* The same message is the answer; first make room for the next one. */
 		if (rdma_post_send(writer, NULL, &message, sizeof(message), messages, 0) ||
-		    rdma_get_send_comp(writer, &completion) <= 0 ||
+		    rdma_wait(writer, writer->send_cq, writer->send_cq_channel, -1, &completion) ||
 		    rdma_post_recv(writer, NULL, &message, sizeof(message), messages))
-			err(1, "answer");
+			return;
 	}
 }
 
@@ -198,8 +175,11 @@ int main(int argc, char **argv)
 	accept_writer(region);
 	serve();
 
-	/* Whoever waits goes on when the lease has ended and nothing is registered. */
-	rdma_disconnect(writer);
+	/*
+	 * Whoever waits goes on when the lease has ended and nothing is registered.
+	 * Not rdma_disconnect(), which waits for the writer; he is told at the end.
+	 */
+	rdma_destroy_qp(writer);
 	if (ibv_dereg_mr(region))
 		err(1, "deregister");
 	close(lease);

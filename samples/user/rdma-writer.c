@@ -17,6 +17,7 @@
 #include <rdma/rdma_verbs.h>
 
 #include "rdma-region.h"
+#include "rdma-wait.h"
 
 static struct rdma_cm_id *responder;
 static struct rdma_region region;
@@ -45,14 +46,19 @@ static void connect_to(char *host, char *port)
 	memcpy(&region, responder->event->param.conn.private_data, sizeof(region));
 }
 
-static void sent(void)
+static void complete(struct ibv_cq *queue, struct ibv_comp_channel *channel)
 {
 	struct ibv_wc completion;
 
-	if (rdma_get_send_comp(responder, &completion) <= 0)
-		err(1, "completion");
+	if (rdma_wait(responder, queue, channel, -1, &completion) != RDMA_DONE)
+		errx(1, "the responder has gone");
 	if (completion.status != IBV_WC_SUCCESS)
-		errx(1, "not sent: %s", ibv_wc_status_str(completion.status));
+		errx(1, "the responder does not answer: %s", ibv_wc_status_str(completion.status));
+}
+
+static void sent(void)
+{
+	complete(responder->send_cq, responder->send_cq_channel);
 }
 
 /* Returns how many bytes there were. */
@@ -84,7 +90,6 @@ int main(int argc, char **argv)
 {
 	struct rdma_message message = { 0 }, answer = { 0 };
 	struct ibv_mr *message_memory, *answer_memory;
-	struct ibv_wc completion;
 
 	if (argc != 3)
 		errx(2, "usage: rdma-writer HOST PORT");
@@ -99,9 +104,7 @@ int main(int argc, char **argv)
 	if (rdma_post_send(responder, NULL, &message, sizeof(message), message_memory, 0))
 		err(1, "send");
 	sent();
-	if (rdma_get_recv_comp(responder, &completion) <= 0 ||
-	    completion.status != IBV_WC_SUCCESS)
-		errx(1, "no answer");
+	complete(responder->recv_cq, responder->recv_cq_channel);
 	printf("%llu bytes are durable\n", (unsigned long long)be64toh(answer.bytes));
 	rdma_disconnect(responder);
 	return 0;
