@@ -8,18 +8,16 @@
 //! device, the path that the module tells must lead to the same subvolume.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io,
-    os::{
-        fd::{AsFd, AsRawFd},
-        unix::fs::{MetadataExt, OpenOptionsExt},
-    },
+    fs::{self, OpenOptions},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
 };
 
 use anyhow::{ensure, Context, Result};
 use nix::fcntl::OFlag;
 use pinlease::LeaseInfo;
+
+use crate::mount::Mount;
 
 /// A regular file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,7 +46,7 @@ impl FileId {
             "not a regular file, and only those are leased"
         );
         Ok(Self {
-            superblock: superblock(&file)?.unwrap_or(stat.dev()),
+            superblock: Mount::of(&file)?.map_or(stat.dev(), |mount| mount.device),
             device: stat.dev(),
             inode: stat.ino(),
         })
@@ -73,36 +71,6 @@ impl FileId {
     }
 }
 
-/// The device number of the superblock that an open file is on; `None`: its
-/// mount is not visible from here.
-fn superblock(file: &File) -> io::Result<Option<u64>> {
-    let fdinfo = format!("/proc/self/fdinfo/{}", file.as_fd().as_raw_fd());
-    let fdinfo = fs::read_to_string(fdinfo)?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(mount_id(&fdinfo).and_then(|id| device_of_mount(&mounts, id)))
-}
-
-/// A line looks like `mnt_id: 29`, with a tab.
-fn mount_id(fdinfo: &str) -> Option<u64> {
-    let line = fdinfo.lines().find_map(|line| line.strip_prefix("mnt_id:"));
-    line?.trim().parse().ok()
-}
-
-/// Lines look like `29 1 0:25 / /mnt rw …`.
-fn device_of_mount(mountinfo: &str, id: u64) -> Option<u64> {
-    mountinfo.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        if words.next()?.parse() != Ok(id) {
-            return None;
-        }
-        let (major, minor) = words.nth(1)?.split_once(':')?;
-        Some(nix::sys::stat::makedev(
-            major.parse().ok()?,
-            minor.parse().ok()?,
-        ))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use pinlease::uapi;
@@ -118,17 +86,6 @@ mod tests {
             ..Default::default()
         };
         LeaseInfo::from_raw(&raw, path.as_bytes())
-    }
-
-    #[test]
-    fn mounts() {
-        assert_eq!(mount_id("pos:\t0\nflags:\t010\nmnt_id:\t29\n"), Some(29));
-        assert_eq!(mount_id("pos:\t0\n"), None);
-        let text = "28 1 254:1 / / rw shared:1 - ext4 /dev/vda1 rw\n\
-                    29 28 0:25 /sub /mnt rw - btrfs /dev/vdb rw,subvol=/sub\n";
-        let device = Some(nix::sys::stat::makedev(0, 25));
-        assert_eq!(device_of_mount(text, 29), device);
-        assert_eq!(device_of_mount(text, 2), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{bail, Context, Result};
+use anyhow::{anyhow, bail, ensure, Context, Result};
 use clap::{Args, ValueEnum};
 use pinlease::{
     map_shared, Device, Event, EventKind, Lease, Pin, PinError, PinOptions, Policy, ReadError,
@@ -18,7 +18,8 @@ use pinlease::{
 use crate::{
     event_line::{EventLine, Now},
     range::FileRange,
-    units::{range, time},
+    refusal::Wanted,
+    units::{printable, range, time},
     wait,
 };
 
@@ -41,7 +42,10 @@ pub struct Hold {
     /// fs.lease-break-time.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     grace: Option<Duration>,
-    /// How to answer a break.
+    /// Let other parts of the kernel pin the range, too, as 'pinlease run' does.
+    #[arg(long)]
+    grant: bool,
+    /// How to answer a break; a lease with a grant is not answered by unpin.
     #[arg(long, value_name = "ANSWER", value_enum, default_value_t)]
     #[arg(requires_if("unpin", "pin"))]
     on_break: OnBreak,
@@ -68,7 +72,11 @@ enum Next {
 impl Hold {
     /// Takes the lease, waits, gives it back.
     pub fn run(self) -> Result<ExitCode> {
-        let path = self.range.path.display().to_string();
+        let path = printable(&self.range.path.display().to_string());
+        ensure!(
+            !(self.grant && self.on_break == OnBreak::Unpin),
+            "a lease with a grant is not answered by unpin; use release"
+        );
         let device = Device::open()?;
         let file = OpenOptions::new()
             .read(true)
@@ -82,8 +90,14 @@ impl Hold {
             .range(self.range.offset, self.range.length)
             .policy(self.policy)
             .grace(self.grace.unwrap_or_default())
-            .acquire()
-            .with_context(|| path.clone())?;
+            .grant(self.grant)
+            .acquire();
+        let wanted = Wanted {
+            range: &self.range,
+            policy: self.policy,
+            grant: self.grant,
+        };
+        let lease = lease.map_err(|error| anyhow!(wanted.refused(error, &file)))?;
         lease.set_nonblocking(true)?;
         let mut holder = Holder::new(&lease, &file, self.pin, self.on_break)?;
         println!("{path}: {}", holder.describe()?);
@@ -148,6 +162,9 @@ impl<'lease> Holder<'lease> {
         );
         if matches!(policy, Policy::Kill | Policy::Revoke) {
             text += &format!(" after {}", time(query.grace));
+        }
+        if query.grant {
+            text += ", grant";
         }
         if let Some(pin) = &self.pin {
             text += &format!(", pin {}", pin.id());

@@ -3,11 +3,16 @@
 //! it understands.
 
 mod event_line;
+mod failure;
 mod file_id;
 mod hold;
 mod ls;
+mod mount;
 mod range;
+mod refusal;
 mod row;
+mod run;
+pub mod sigpipe;
 mod status;
 mod units;
 mod users;
@@ -16,8 +21,8 @@ mod watch;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
+pub use failure::Failure;
 
 /// What is said below the options.
 const MORE: &str = "\
@@ -25,7 +30,9 @@ Examples:
   pinlease status                         can I have leases here?
   pinlease ls data                        who holds which range of the file?
   pinlease watch                          what happens, as it happens
-  pinlease hold --grace 10s data:0,2M     hold 2 MiB and see who breaks it";
+  pinlease hold --grace 10s data:0,2M     hold 2 MiB and see who breaks it
+  pinlease run --lease data -- ib_write_bw --mmap=data
+                                          RDMA into a file";
 
 /// Leases on byte ranges of files whose mapped memory a device writes.
 #[derive(Debug, Parser)]
@@ -40,6 +47,7 @@ enum Command {
     Ls(ls::Ls),
     Watch(watch::Watch),
     Hold(hold::Hold),
+    Run(run::Run),
     Status(status::Status),
 }
 
@@ -49,13 +57,14 @@ impl Cli {
     /// # Errors
     ///
     /// It cannot be done; the message is one line.
-    pub fn run(self) -> Result<ExitCode> {
-        match self.command {
-            Command::Ls(ls) => ls.run(),
-            Command::Watch(watch) => watch.run(),
-            Command::Hold(hold) => hold.run(),
-            Command::Status(status) => status.run(),
-        }
+    pub fn run(self) -> Result<ExitCode, Failure> {
+        Ok(match self.command {
+            Command::Ls(ls) => ls.run()?,
+            Command::Watch(watch) => watch.run()?,
+            Command::Hold(hold) => hold.run()?,
+            Command::Run(run) => match run.run()? {},
+            Command::Status(status) => status.run()?,
+        })
     }
 }
 
@@ -79,5 +88,6 @@ mod tests {
         assert!(hold(&["--on-break", "unpin", "--pin"]).is_ok());
         assert!(hold(&["--on-break", "unpin"]).is_err());
         assert!(hold(&["--policy", "murder"]).is_err());
+        assert!(hold(&["--grant", "--pin", "--policy", "block"]).is_ok());
     }
 }

@@ -4,18 +4,15 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use nix::sys::signal::{signal, SigHandler, Signal};
-use pinlease_cli::Cli;
+use pinlease_cli::{sigpipe, Cli};
 
 fn main() -> ExitCode {
-    // As other commands do: end quietly when the reader of a pipe is gone.
-    // SAFETY: the default action is no handler that could do anything unsafe.
-    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    sigpipe::end_quietly();
     match Cli::parse().run() {
         Ok(status) => status,
-        Err(error) => {
-            eprintln!("pinlease: {error:#}");
-            ExitCode::FAILURE
+        Err(failure) => {
+            eprintln!("pinlease: {failure}");
+            failure.status()
         }
     }
 }

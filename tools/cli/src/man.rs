@@ -18,11 +18,12 @@ struct Options {
 }
 
 /// The hand-written sections of each page.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("pinlease", include_str!("../man/pinlease.man")),
     ("pinlease-ls", include_str!("../man/ls.man")),
     ("pinlease-watch", include_str!("../man/watch.man")),
     ("pinlease-hold", include_str!("../man/hold.man")),
+    ("pinlease-run", include_str!("../man/run.man")),
     ("pinlease-status", include_str!("../man/status.man")),
 ];
 

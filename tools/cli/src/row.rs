@@ -35,6 +35,10 @@ pub struct Row {
     grace_ms: Option<u64>,
     pins: u64,
     pinned_bytes: u64,
+    /// Whether others may pin.
+    grant: bool,
+    /// What anybody pins; `null`: without a grant it is not looked for.
+    granted_bytes: Option<u64>,
     state: String,
     /// When the policy acts, CLOCK_MONOTONIC; `null`: never, or nobody breaks.
     deadline_ns: Option<u64>,
@@ -44,8 +48,9 @@ pub struct Row {
 
 impl Row {
     /// What the table calls the cells.
-    pub const HEADER: [&str; 10] = [
-        "LEASE", "FILE", "RANGE", "HOLDER", "USER", "POLICY", "GRACE", "PINS", "BYTES", "STATE",
+    pub const HEADER: [&str; 11] = [
+        "LEASE", "FILE", "RANGE", "HOLDER", "USER", "POLICY", "GRACE", "PINS", "BYTES", "GRANTED",
+        "STATE",
     ];
 
     /// Describes `lease` at the time `now`.
@@ -68,6 +73,8 @@ impl Row {
             grace_ms: has_grace.then(|| milliseconds(lease.grace)),
             pins: lease.pins,
             pinned_bytes: lease.pinned_bytes,
+            grant: lease.grant,
+            granted_bytes: lease.grant.then_some(lease.granted_bytes),
             state: lease.state.to_string(),
             deadline_ns: deadline.map(nanoseconds),
             remaining_ms: deadline.map(|at| milliseconds(at.saturating_sub(now))),
@@ -75,7 +82,7 @@ impl Row {
     }
 
     /// The table's cells.
-    pub fn cells(&self) -> [String; 10] {
+    pub fn cells(&self) -> [String; 11] {
         let none = || "-".to_owned();
         let holder = self.pid.map(|pid| {
             let comm = self.comm.as_deref().unwrap_or_default();
@@ -93,6 +100,7 @@ impl Row {
                 .map_or_else(none, |grace| time(Duration::from_millis(grace))),
             self.pins.to_string(),
             bytes(self.pinned_bytes),
+            self.granted_bytes.map_or_else(none, bytes),
             match remaining {
                 Some(remaining) => format!("{} {remaining}", self.state),
                 None => self.state.clone(),
@@ -159,9 +167,32 @@ mod tests {
             "1.5s",
             "2",
             "8K",
+            "-",
             "breaking 2.5s",
         ];
         assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn grants() {
+        let granted = uapi::pinlease_next {
+            flags: uapi::PINLEASE_ACQUIRE_GRANT,
+            granted_bytes: 0,
+            ..raw()
+        };
+        assert_eq!(row(&granted).cells()[9], "0");
+        let pinned = uapi::pinlease_next {
+            granted_bytes: 1 << 20,
+            ..granted
+        };
+        assert_eq!(row(&pinned).cells()[9], "1M");
+        let json = serde_json::to_value(row(&pinned)).unwrap();
+        assert_eq!(
+            (&json["grant"], &json["granted_bytes"]),
+            (&true.into(), &(1 << 20).into())
+        );
+        let json = serde_json::to_value(row(&raw())).unwrap();
+        assert!(json["grant"] == false && json["granted_bytes"].is_null());
     }
 
     #[test]
@@ -177,7 +208,7 @@ mod tests {
         assert_eq!(cells[1], "inode 12 on 0:0");
         assert_eq!(cells[3], "-");
         assert_eq!(cells[6], "-");
-        assert_eq!(cells[9], "breaking");
+        assert_eq!(cells[10], "breaking");
     }
 
     #[test]

@@ -41,6 +41,9 @@ struct Totals {
     leases: u64,
     pins: u64,
     pinned_bytes: u64,
+    /// How many of the leases let others pin.
+    grants: u64,
+    granted_bytes: u64,
 }
 
 /// A line of /proc/locks.
@@ -84,6 +87,8 @@ fn totals(device: &Device) -> Result<Totals, ListError> {
             leases: sum.leases + 1,
             pins: sum.pins + lease.pins,
             pinned_bytes: sum.pinned_bytes + lease.pinned_bytes,
+            grants: sum.grants + u64::from(lease.grant),
+            granted_bytes: sum.granted_bytes + lease.granted_bytes,
         })
     })
 }
@@ -105,6 +110,13 @@ impl Report {
                 all.pins,
                 bytes(all.pinned_bytes)
             );
+            if all.grants > 0 {
+                println!(
+                    "grants: {}, with {} bytes pinned under them",
+                    all.grants,
+                    bytes(all.granted_bytes)
+                );
+            }
         }
         match &self.hooks {
             None => println!("hooks:  cannot be seen; run as root with tracefs mounted"),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// No file offset is larger.
-const LAST: u64 = i64::MAX as u64;
+pub const LAST: u64 = i64::MAX as u64;
 
 /// A number of bytes, exactly; K, M and G are powers of 1024, as on the
 /// command line.
