@@ -44,6 +44,8 @@ pub(crate) struct Arbiter {
     grants: IntervalMap<u64, Arc<Lease>>,
     /// Ranges in which somebody looks what others have pinned: nothing new may come there, too.
     looks: IntervalMap<u64, ()>,
+    /// All of the direct writes that may end after their calls have returned.
+    late: Option<PageRange>,
     /// Leases that are about to be added.
     coming: usize,
     /// The breaker that a signal interrupted last, and when that was.
@@ -138,6 +140,7 @@ impl Arbiter {
             breakers: IntervalMap::new(),
             grants: IntervalMap::new(),
             looks: IntervalMap::new(),
+            late: None,
             coming: 0,
             interrupted: None,
         }
@@ -322,9 +325,17 @@ impl Arbiter {
     }
 
     /// Whether others may pin `range` for holders that are `ours`: all of it is theirs, nothing is
-    /// being broken, and no breaker is so near that a folio can reach from here to there.
-    pub(crate) fn may_pin(&self, range: PageRange, ours: impl Fn(&Process) -> bool) -> bool {
-        if self.is_disputed(range.widened(LARGEST_FOLIO)) {
+    /// being broken, and no breaker is so near that a folio can reach from here to there, nor a
+    /// direct write that has not ended (`direct_io`: there is some).
+    pub(crate) fn may_pin(
+        &mut self,
+        range: PageRange,
+        direct_io: impl Fn() -> bool,
+        ours: impl Fn(&Process) -> bool,
+    ) -> bool {
+        let near = range.widened(LARGEST_FOLIO);
+        self.late.take_if(|_| !direct_io());
+        if self.is_disputed(near) || self.late.is_some_and(|late| late.overlaps(&near)) {
             return false;
         }
         let held = |lease: &Lease| {
@@ -334,6 +345,16 @@ impl Arbiter {
         let granted = self.grants.overlapping(range);
         let granted = granted.filter(|(_, lease)| ours(&lease.holder.process) && held(lease));
         covers(range, granted.map(|(range, _)| range))
+    }
+
+    /// A direct write to `range` may end after its call has returned.
+    pub(crate) fn ends_later(&mut self, range: PageRange) {
+        self.late = Some(self.late.map_or(range, |late| late.joined(&range)));
+    }
+
+    /// Whether there were such.
+    pub(crate) fn has_late_writes(&self) -> bool {
+        self.late.is_some()
     }
 
     /// Somebody looks what others have pinned in `range`.

@@ -170,7 +170,8 @@ impl Passage {
     /// The operation will end after its call has returned.
     pub(crate) fn ends_later(&self) {
         for (_, breaker) in &self.registered {
-            breaker.file.note_async_write();
+            let range = breaker.breaker.range;
+            breaker.file.arbiter.lock().ends_later(range);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         wait_queue::WaitQueue,
     },
 };
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{
     fs::File,
     new_mutex, new_spinlock,
@@ -44,8 +44,6 @@ pub(crate) struct LeasedFile {
     /// Whether every operation that did not see a lease is over.
     #[pin]
     begun: Mutex<bool>,
-    /// Whether there were direct writes that ended later.
-    async_writes: AtomicBool,
     /// Shared with snapshots that are being written.
     pub(crate) counters: Arc<Counters>,
     armed: AtomicU64,
@@ -81,7 +79,6 @@ impl LeasedFile {
                 pinners <- new_mutex!(KVec::new()),
                 changed <- WaitQueue::new(),
                 begun <- new_mutex!(false),
-                async_writes: AtomicBool::new(false),
                 counters,
                 armed: AtomicU64::new(0),
                 created: Instant::now(),
@@ -150,15 +147,10 @@ impl LeasedFile {
         Ok(())
     }
 
-    /// Direct writes may end after their calls have returned.
-    pub(crate) fn note_async_write(&self) {
-        self.async_writes.store(true, Ordering::Relaxed);
-    }
-
     /// Waits for direct writes whose calls have returned: they throw out cached pages when they end.
     /// May sleep. Errors: `EINTR`.
     pub(crate) fn wait_for_async_writes(&self) -> Result {
-        if self.async_writes.load(Ordering::Relaxed) {
+        if self.arbiter.lock().has_late_writes() {
             self.inode().wait_for_operations()?;
         }
         Ok(())

@@ -17,7 +17,7 @@ use crate::{
     policy::range::{PageRange, LARGEST_FOLIO},
     rearm::Frozen,
     registry,
-    sys::{folio::Folio, interval_map::Room, mm::Mm, vma::Vma},
+    sys::{folio::Folio, interval_map::Room, mm::Mm, process::Process, vma::Vma},
     trace,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -89,10 +89,15 @@ impl LeasedFile {
         }
         // First: a breaker that does not find it has found the file with no grants in its way.
         let prepared = self.learn_operations(vma).and_then(|()| self.remember(vma));
-        let granted =
-            prepared.is_ok() && (self.arbiter.lock()).may_pin(range, |holder| vma.is_of(holder));
+        let granted = prepared.is_ok() && self.covered(range, vma);
         trace::grant(self.inode(), range, granted);
         granted
+    }
+
+    fn covered(&self, range: PageRange, vma: &Vma) -> bool {
+        let direct_io = || self.inode().has_direct_io();
+        let ours = |holder: &Process| vma.is_of(holder);
+        self.arbiter.lock().may_pin(range, direct_io, ours)
     }
 
     /// Whether leases with a grant are so near that a folio can reach from there into `range`.

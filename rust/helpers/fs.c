@@ -100,3 +100,8 @@ int pinlease_inode_quiesce(struct inode *inode)
 	inode_unlock(inode);
 	return error;
 }
+
+bool pinlease_inode_has_direct_io(struct inode *inode)
+{
+	return atomic_read(&inode->i_dio_count) != 0;
+}

@@ -76,6 +76,7 @@ void pinlease_sb_start_write(struct super_block *sb);
 void pinlease_kiocb_start_write(struct kiocb *iocb);
 void pinlease_kiocb_end_write(struct kiocb *iocb);
 bool pinlease_iov_iter_is_user_backed(const struct iov_iter *iter);
+bool pinlease_inode_has_direct_io(struct inode *inode);
 int pinlease_inode_quiesce(struct inode *inode);
 
 /* log.c */

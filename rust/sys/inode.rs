@@ -79,6 +79,12 @@ impl Inode {
         to_result(unsafe { bindings::pinlease_inode_quiesce(self.as_ptr()) })
     }
 
+    /// Whether direct I/O is under way.
+    pub(crate) fn has_direct_io(&self) -> bool {
+        // SAFETY: The inode is valid.
+        unsafe { bindings::pinlease_inode_has_direct_io(self.as_ptr()) }
+    }
+
     pub(crate) fn is_regular(&self) -> bool {
         // SAFETY: The inode is valid; the file type of i_mode does not change.
         let mode = unsafe { (*self.as_ptr()).i_mode };

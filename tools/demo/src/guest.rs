@@ -52,6 +52,14 @@ pub struct Ended {
     pub complaints: String,
 }
 
+/// The disk of a filesystem, with all that conflicts with leases.
+fn disk(filesystem: Filesystem) -> String {
+    match filesystem {
+        Filesystem::Xfs => "xfs:512M:-i exchange=1".into(),
+        other => format!("{other}:512M"),
+    }
+}
+
 impl GuestOptions {
     /// The filesystems to run on.
     pub fn filesystems(&self) -> Vec<Filesystem> {
@@ -88,7 +96,7 @@ impl GuestOptions {
         let mut command = Command::new(&self.vm);
         command
             .arg("--disk")
-            .arg(format!("{filesystem}:512M"))
+            .arg(disk(filesystem))
             .args(["--disk", "raw:512M"])
             .arg("--timeout")
             .arg(self.timeout.to_string());
