@@ -18,7 +18,7 @@ use crate::{
     endless::Endless,
     expiry,
     leased_file::LeasedFile,
-    others::{Looking, Others},
+    others::{Looking, Others, Pinners},
     parameters,
     policy::{
         grace::{self, MILLISECOND},
@@ -83,6 +83,7 @@ const OTHERS_MAX: u64 = 100 * MILLISECOND;
 pub(crate) struct Registered {
     file: Arc<LeasedFile>,
     breaker: Arc<Breaker>,
+    pinners: Pinners,
     /// Whether it has to wait; holders were told of it.
     waits: bool,
     /// Until when.
@@ -109,7 +110,8 @@ impl Registered {
         loop {
             let free = || self.file.arbiter.lock().lets_pass(&self.breaker);
             self.wait_for(self.until, free)?;
-            if self.file.others_are_gone(self.breaker.others.reach) {
+            let reach = self.breaker.others.reach;
+            if self.file.others_are_gone(reach, &self.pinners) {
                 return Ok(());
             }
             // Nobody says when others unpin.
@@ -269,8 +271,8 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
         true => Some(Looking::at(&file, range)?),
         false => None,
     };
-    let others = match looking {
-        Some(_) => file.others_in(range),
+    let others = match &looking {
+        Some(looking) => looking.others_in(range),
         None => Others::none(range),
     };
     let breaker = Breaker::current(operation, range, place.only_pins, others, began)?;
@@ -288,7 +290,7 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     });
     let deadline = arbiter.next_deadline();
     drop(arbiter);
-    drop(looking);
+    let pinners = looking.map_or(Pinners::new(), Looking::into_pinners);
     if let Some(deadline) = deadline {
         expiry::look_at(deadline);
     }
@@ -303,6 +305,7 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     Ok(Some(Registered {
         file,
         breaker,
+        pinners,
         waits,
         until,
         interrupted: AtomicBool::new(false),

@@ -14,7 +14,7 @@ use crate::{
     holder::Holder,
     hook,
     leased_file::LeasedFile,
-    others::Looking,
+    others::{Looking, Pinners},
     parameters,
     pin::HeldPin,
     policy::{
@@ -48,6 +48,8 @@ pub(crate) struct Lease {
     pub(crate) grace_ms: u32,
     pub(crate) holder: Holder,
     grant: Option<Grant>,
+    /// Once it is closed.
+    pinners: Pinners,
     #[pin]
     pub(crate) events: EventQueue,
     /// What is done when the policy acts.
@@ -178,6 +180,7 @@ impl Lease {
                 grace_ms: terms.grace_ms,
                 holder,
                 grant,
+                pinners: Pinners::new(),
                 events <- EventQueue::new(),
                 withdrawal <- new_work!("pinlease_withdrawal"),
                 pin_count: AtomicU64::new(0),
@@ -307,7 +310,7 @@ impl Lease {
         let before = self.valid_range()?;
         let looking = Looking::at(&self.file, before)?;
         let mut parts = before.without(&range).into_iter().flatten();
-        match parts.all(|part| self.file.others_are_gone(part)) {
+        match parts.all(|part| self.file.others_are_gone(part, &looking.pinners)) {
             true => Ok(looking),
             false => Err(EBUSY),
         }
@@ -316,9 +319,6 @@ impl Lease {
     /// The descriptor was closed: stops drivers and ends all pins. May sleep.
     pub(crate) fn release(self: Arc<Self>) {
         self.file.arbiter.lock().close_lease(self.id);
-        if self.grant.is_some() {
-            self.file.wait_for_pinners();
-        }
         self.file.changed.wake_all();
         self.revoke_users();
         if self.try_end() {
@@ -376,7 +376,8 @@ impl Lease {
         let Some(range) = self.grant().map(Grant::range) else {
             return true;
         };
-        !self.file.mapping().has_pinned(range)
+        self.pinners.have_pinned(&self.file)
+            && !self.file.mapping().has_pinned(range)
             && !self.file.rearm_others(range, frozen).is_err_and(keeps_pin)
     }
 

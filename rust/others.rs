@@ -6,9 +6,9 @@
 //! Under leases with a grant they may (`vma_needs_dirty_tracking`, asked by GUP with the mmap lock
 //! held until it has pinned). Nobody tells us when they unpin, so that who needs to know looks at
 //! the folios. What is about to be pinned cannot be seen there; so a breaker first makes known that
-//! it looks, from where on nothing is granted in its way, and then waits for all who may have been
-//! granted something before: they hold the mmap lock of one of the [address
-//! spaces](LeasedFile::wait_for_pinners) that are remembered.
+//! it looks, from where on nothing is granted in its way, and then lets all [pin](Pinners) who may
+//! have been granted something before: they hold the mmap lock of one of the address spaces that are
+//! remembered.
 
 use crate::{
     gup,
@@ -20,8 +20,12 @@ use crate::{
     sys::{folio::Folio, interval_map::Room, mm::Mm, process::Process, vma::Vma},
     trace,
 };
-use core::sync::atomic::{AtomicU64, Ordering};
-use kernel::{prelude::*, sync::Arc};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use kernel::{
+    prelude::*,
+    sync::Arc,
+    time::{delay::fsleep, Delta},
+};
 
 /// What others have in the way of a breaker.
 #[derive(Clone, Copy)]
@@ -47,26 +51,93 @@ impl Others {
 pub(crate) struct Looking<'a> {
     file: &'a LeasedFile,
     key: u64,
+    pub(crate) pinners: Pinners,
 }
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 impl<'a> Looking<'a> {
-    /// When it returns, whoever was granted something before has pinned. May sleep. Errors:
-    /// `ENOMEM`.
+    /// Waits for a moment for those who were granted something before. May sleep. Errors: `ENOMEM`.
     pub(crate) fn at(file: &'a LeasedFile, range: PageRange) -> Result<Self> {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let room = Room::new()?;
         file.arbiter.lock().looks(key, range, room);
-        let looking = Self { file, key };
-        file.wait_for_pinners();
+        let pinners = Pinners::new();
+        let looking = Self { file, key, pinners };
+        for _ in 0..TRIES {
+            if looking.pinners.have_pinned(file) {
+                break;
+            }
+            fsleep(Delta::from_millis(1));
+        }
         Ok(looking)
     }
+
+    /// Ends it; a breaker goes on with its pinners.
+    pub(crate) fn into_pinners(mut self) -> Pinners {
+        core::mem::replace(&mut self.pinners, Pinners::new())
+    }
+
+    /// What is in the way there of a breaker of `range`. May sleep.
+    pub(crate) fn others_in(&self, range: PageRange) -> Others {
+        if self.pinners.are_done() {
+            return self.file.others_in(range);
+        }
+        // It cannot be told yet.
+        Others {
+            reach: range.widened(LARGEST_FOLIO),
+            pin: true,
+        }
+    }
 }
+
+/// How often, a millisecond apart, somebody who looks tries to see all.
+const TRIES: usize = 20;
 
 impl Drop for Looking<'_> {
     fn drop(&mut self) {
         self.file.arbiter.lock().looked(self.key);
+    }
+}
+
+/// Who may have been granted something before nothing was granted any more, and not have pinned yet.
+/// They are not waited for: a process can hold its mmap lock for as long as it likes.
+pub(crate) struct Pinners {
+    /// The last address space that was looked at.
+    after: AtomicUsize,
+    done: AtomicBool,
+}
+
+impl Pinners {
+    pub(crate) const fn new() -> Self {
+        Self {
+            after: AtomicUsize::new(0),
+            done: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn are_done(&self) -> bool {
+        self.done.load(Ordering::Relaxed)
+    }
+
+    /// Whether all have pinned who were granted something of `file` before the first call. May sleep.
+    pub(crate) fn have_pinned(&self, file: &LeasedFile) -> bool {
+        while !self.are_done() {
+            let pinners = file.pinners.lock();
+            let after = self.after.load(Ordering::Relaxed);
+            let later = pinners.iter().filter(|mm| mm.key() > after);
+            let next = later.min_by_key(|mm| mm.key()).cloned();
+            drop(pinners);
+            let Some(mm) = next else {
+                self.done.store(true, Ordering::Relaxed);
+                break;
+            };
+            if !mm.is_gone() && mm.has_readers() {
+                return false;
+            }
+            self.after.store(mm.key(), Ordering::Relaxed);
+        }
+        true
     }
 }
 
@@ -87,14 +158,17 @@ impl LeasedFile {
         if !vma.is_shared_writable() || !self.has_grants_near(range) {
             return false;
         }
-        // First: a breaker that does not find it has found the file with no grants in its way.
-        let prepared = self.learn_operations(vma).and_then(|()| self.remember(vma));
-        let granted = prepared.is_ok() && self.covered(range, vma);
+        // It is remembered before it counts: a breaker that comes later finds it. And only if it
+        // would count: others shall not be remembered.
+        let granted = self.covers(range, vma)
+            && self.learn_operations(vma).is_ok()
+            && self.remember(vma).is_ok()
+            && self.covers(range, vma);
         trace::grant(self.inode(), range, granted);
         granted
     }
 
-    fn covered(&self, range: PageRange, vma: &Vma) -> bool {
+    fn covers(&self, range: PageRange, vma: &Vma) -> bool {
         let direct_io = || self.inode().has_direct_io();
         let ours = |holder: &Process| vma.is_of(holder);
         self.arbiter.lock().may_pin(range, direct_io, ours)
@@ -116,25 +190,7 @@ impl LeasedFile {
         Ok(())
     }
 
-    /// Waits until all have pinned who were granted something. May sleep.
-    pub(crate) fn wait_for_pinners(&self) {
-        let mut after = 0;
-        loop {
-            let pinners = self.pinners.lock();
-            let later = pinners.iter().filter(|mm| mm.key() > after);
-            let Some(mm) = later.min_by_key(|mm| mm.key()).cloned() else {
-                return;
-            };
-            drop(pinners);
-            after = mm.key();
-            if !mm.is_gone() {
-                mm.wait_for_readers();
-            }
-        }
-    }
-
-    /// What others have in the way of a breaker of `range`. Somebody is [`Looking`]. May sleep.
-    pub(crate) fn others_in(&self, range: PageRange) -> Others {
+    fn others_in(&self, range: PageRange) -> Others {
         let mut reach = range;
         for page in [range.first(), range.end() - 1] {
             if let Some(folio) = self.mapping().pinned_folio_at(page) {
@@ -146,14 +202,19 @@ impl LeasedFile {
         Others { reach, pin }
     }
 
-    /// Whether others have nothing in `range` any more; what they had is dirty then. Somebody is
-    /// [`Looking`], or it is a breaker's. May sleep.
-    pub(crate) fn others_are_gone(&self, range: PageRange) -> bool {
+    /// Whether others have nothing in `range` any more; what they had is dirty then. Nothing is
+    /// granted there any more, since before `pinners`. May sleep.
+    pub(crate) fn others_are_gone(&self, range: PageRange, pinners: &Pinners) -> bool {
         !self.has_grants_near(range)
-            || !self.mapping().has_pinned(range)
+            || pinners.have_pinned(self)
+                && !self.mapping().has_pinned(range)
                 && !self
                     .rearm_others(range, Frozen::Refuse)
                     .is_err_and(crate::lease::keeps_pin)
+    }
+
+    pub(crate) fn has_any_grant(&self) -> bool {
+        self.arbiter.lock().has_any_grant()
     }
 
     /// Notes that a folio was written back while it was pinned. Any context but interrupts.
@@ -179,7 +240,7 @@ impl LeasedFile {
     /// Forgets address spaces when there is no grant any more. May sleep.
     pub(crate) fn forget_pinners(&self) {
         let mut pinners = self.pinners.lock();
-        if !self.arbiter.lock().has_any_grant() {
+        if !self.has_any_grant() {
             pinners.clear();
         }
     }

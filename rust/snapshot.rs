@@ -204,6 +204,7 @@ impl Snapshot {
 
     /// They will be clean while somebody may write to them; and stay, if they were not to.
     fn note_originals(&self, leased: &LeasedFile) {
+        let granted = leased.has_any_grant();
         let mut last = core::ptr::null_mut();
         for &index in &self.copies {
             let page = self.vector[index as usize].bv_page;
@@ -212,7 +213,9 @@ impl Snapshot {
             if folio.as_ptr() != last {
                 last = folio.as_ptr();
                 folio.keep_in_cache();
-                leased.note_written(folio);
+                if granted {
+                    leased.note_written(folio);
+                }
             }
         }
     }

@@ -45,7 +45,7 @@ bool pinlease_pinned_folio_at(struct address_space *mapping, unsigned long index
 void pinlease_mmgrab(struct mm_struct *mm);
 void pinlease_mmdrop(struct mm_struct *mm);
 bool pinlease_mm_is_gone(struct mm_struct *mm);
-void pinlease_mm_wait_for_readers(struct mm_struct *mm);
+bool pinlease_mm_has_readers(struct mm_struct *mm);
 bool pinlease_mm_is_of(struct mm_struct *mm, struct pid *process);
 struct address_space *pinlease_folio_file_mapping(struct folio *folio);
 unsigned long pinlease_folio_nr_pages(struct folio *folio);

@@ -186,11 +186,14 @@ bool pinlease_mm_is_gone(struct mm_struct *mm)
 	return atomic_read(&mm->mm_users) == 0;
 }
 
-/* Waits until those who hold the mmap lock for reading now have given it back. May sleep. */
-void pinlease_mm_wait_for_readers(struct mm_struct *mm)
+/* When nobody has the mmap lock, those who had it for reading before have given it back. */
+bool pinlease_mm_has_readers(struct mm_struct *mm)
 {
-	mmap_write_lock(mm);
-	mmap_write_unlock(mm);
+	/* No VMA is looked at or changed, so that its sequence count is not, either. */
+	if (!down_write_trylock(&mm->mmap_lock))
+		return true;
+	up_write(&mm->mmap_lock);
+	return false;
 }
 
 /* Whether it is the address space of that process. */

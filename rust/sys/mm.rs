@@ -54,11 +54,10 @@ impl Mm {
         unsafe { bindings::pinlease_mm_is_gone(self.0.as_ptr()) }
     }
 
-    /// Waits until all who hold its mmap lock for reading have given it back. The caller holds
-    /// nothing that is taken under it. May sleep.
-    pub(crate) fn wait_for_readers(&self) {
+    /// Whether somebody holds its mmap lock. When not, all who had it before have given it back.
+    pub(crate) fn has_readers(&self) -> bool {
         // SAFETY: By the invariant.
-        unsafe { bindings::pinlease_mm_wait_for_readers(self.0.as_ptr()) };
+        unsafe { bindings::pinlease_mm_has_readers(self.0.as_ptr()) }
     }
 }
 
