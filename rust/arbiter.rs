@@ -317,11 +317,11 @@ impl Arbiter {
     }
 
     /// That with the smallest id from `id` on.
-    pub(crate) fn next_grant(&self, id: u64, range: PageRange) -> Option<Arc<Lease>> {
+    pub(crate) fn next_grant(&self, id: u64, range: PageRange) -> Option<(Arc<Lease>, PageRange)> {
         self.grants
             .starting_at(&id)
             .find(|(_, granted, _)| granted.overlaps(&range))
-            .map(|(_, _, lease)| lease.clone())
+            .map(|(_, granted, lease)| (lease.clone(), granted))
     }
 
     /// Whether others may pin `range` for holders that are `ours`: all of it is theirs, nothing is
@@ -349,12 +349,39 @@ impl Arbiter {
 
     /// A direct write to `range` may end after its call has returned.
     pub(crate) fn ends_later(&mut self, range: PageRange) {
-        self.late = Some(self.late.map_or(range, |late| late.joined(&range)));
+        // Leases that come later wait for direct I/O.
+        if self.leases.overlaps(range.widened(LARGEST_FOLIO)) {
+            self.late = Some(self.late.map_or(range, |late| late.joined(&range)));
+        }
     }
 
     /// Whether there were such.
     pub(crate) fn has_late_writes(&self) -> bool {
         self.late.is_some()
+    }
+
+    /// Whether a lease with a grant in `range` is in the way there whatever is pinned.
+    pub(crate) fn has_valid_grant(&self, range: PageRange) -> bool {
+        self.grants.overlapping(range).any(|(_, lease)| {
+            let leased = self.leases.get(&lease.id);
+            leased.is_some_and(|(_, leased)| leased.state.is_valid())
+        })
+    }
+
+    /// Others have unpinned what the breaker needs; leases of which it needed only that have answered.
+    pub(crate) fn others_are_gone(&mut self, breaker: &Breaker) {
+        let Self {
+            leases,
+            pins,
+            breakers,
+            ..
+        } = self;
+        breaker.note_others_are_gone();
+        for (range, leased) in leases.overlapping_mut(breaker.others.reach) {
+            if leased.lease.grant().is_some() {
+                settle(breakers, pins, range, leased);
+            }
+        }
     }
 
     /// Somebody looks what others have pinned in `range`.
@@ -384,7 +411,8 @@ impl Arbiter {
         let (mut refused, mut deadlock) = (false, false);
         let mut blocked = Ok(());
         // Pins of a lease that is gone are about to go, too.
-        let mut broken = self.has_orphans(breaker.range);
+        // So may those of others, or it is not known.
+        let mut broken = self.has_orphans(breaker.range) || breaker.others_pin();
         refused |= broken && patience == Patience::HoldsLocks;
         each_met(
             &mut self.leases,
@@ -602,8 +630,8 @@ fn each_met(
     breaker: &Breaker,
     mut visit: impl FnMut(PageRange, bool, &mut Leased),
 ) {
-    for (leased_range, leased) in leases.overlapping_mut(breaker.others.reach) {
-        let by_others = breaker.others.pin && leased.lease.grant().is_some();
+    for (leased_range, leased) in leases.overlapping_mut(breaker.reach()) {
+        let by_others = breaker.others_pin() && leased.lease.grant().is_some();
         let pinned = by_others || pinned(pins, leased.lease.id, breaker.range);
         let met = pinned || !breaker.only_pins;
         if met && (by_others || leased_range.overlaps(&breaker.range)) {
@@ -655,8 +683,8 @@ fn unanswered<'a>(
 /// What a breaker needs of a lease.
 fn reach(lease: &Lease, breaker: &Breaker) -> PageRange {
     match lease.grant() {
-        Some(_) if breaker.others.pin => breaker.others.reach,
-        _ => breaker.range,
+        Some(_) => breaker.reach(),
+        None => breaker.range,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
         task,
     },
 };
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{
     prelude::*,
     sync::{Arc, UniqueArc},
@@ -69,6 +69,8 @@ pub(crate) struct Breaker {
     pub(crate) only_pins: bool,
     /// What others have pinned there.
     pub(crate) others: Others,
+    /// Whether that is not so any more.
+    others_gone: AtomicBool,
     /// When it came.
     pub(crate) began: u64,
     pub(crate) process: Process,
@@ -95,6 +97,7 @@ impl Breaker {
             range,
             only_pins,
             others,
+            others_gone: AtomicBool::new(false),
             began: began.unwrap_or_else(clock::now),
             task: task::key(),
             comm: process.name(),
@@ -106,6 +109,24 @@ impl Breaker {
 }
 
 impl Breaker {
+    /// Whether others pin something in its way, or may.
+    pub(crate) fn others_pin(&self) -> bool {
+        self.others.pin && !self.others_gone.load(Ordering::Relaxed)
+    }
+
+    /// Its range, and what goes with it as long as others pin that.
+    pub(crate) fn reach(&self) -> PageRange {
+        match self.others_pin() {
+            true => self.others.reach,
+            false => self.range,
+        }
+    }
+
+    /// Others do not pin in its way any more. The caller holds the lock of the arbiter.
+    pub(crate) fn note_others_are_gone(&self) {
+        self.others_gone.store(true, Ordering::Relaxed);
+    }
+
     /// Whether the same process does the same.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.process.key() == other.process.key()

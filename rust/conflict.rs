@@ -110,9 +110,14 @@ impl Registered {
         loop {
             let free = || self.file.arbiter.lock().lets_pass(&self.breaker);
             self.wait_for(self.until, free)?;
-            let reach = self.breaker.others.reach;
-            if self.file.others_are_gone(reach, &self.pinners) {
-                return Ok(());
+            // All that is pinned there now is from before; folios at its ends may have been added.
+            if self.file.others_are_gone(self.breaker.range, &self.pinners) {
+                self.file.arbiter.lock().others_are_gone(&self.breaker);
+                // Who is not in its way any more may learn so from that.
+                if self.file.arbiter.lock().lets_pass(&self.breaker) {
+                    return Ok(());
+                }
+                continue;
             }
             // Nobody says when others unpin.
             let now = clock::now();
@@ -256,6 +261,11 @@ pub(crate) fn pass_or_refuse(place: &Place<'_>, operation: Operation) -> Result<
     })
 }
 
+/// Whether somebody who may not disturb holders is refused whatever is pinned.
+fn is_refused_anyway(file: &LeasedFile, range: PageRange, patience: Patience) -> bool {
+    !patience.may_disturb() && file.arbiter.lock().has_valid_grant(range)
+}
+
 /// Registers the current task as a breaker; `None` when the file is not leased. May sleep.
 ///
 /// Errors: those of [`Arbiter::meet`](crate::arbiter::Arbiter::meet), `EDEADLK` where a circle of
@@ -266,9 +276,26 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     };
     let range = place.range;
     let began = file.arbiter.lock().resumes(operation, range);
+    loop {
+        if let Some(registered) = try_to_meet(&file, place, operation, patience, began)? {
+            return Ok(Some(registered));
+        }
+    }
+}
+
+/// As [`meet`]; `None` when a lease with a grant came just now.
+fn try_to_meet(
+    file: &Arc<LeasedFile>,
+    place: &Place<'_>,
+    operation: Operation,
+    patience: Patience,
+    began: Option<u64>,
+) -> Result<Option<Registered>> {
+    let range = place.range;
     // Until the breaker is registered nothing new comes in its way.
     let looking = match file.has_grants_near(range) {
-        true => Some(Looking::at(&file, range)?),
+        true if is_refused_anyway(file, range, patience) => None,
+        true => Some(Looking::at(file, range)?),
         false => None,
     };
     let others = match &looking {
@@ -279,10 +306,9 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     let room = Room::new()?;
     let mut endless = Endless::new();
     let mut arbiter = file.arbiter.lock();
-    if looking.is_none() && arbiter.has_grants(range.widened(LARGEST_FOLIO)) {
-        // It came just now.
-        drop(arbiter);
-        return meet(place, operation, patience);
+    let anyway = arbiter.has_valid_grant(range) && !patience.may_disturb();
+    if looking.is_none() && arbiter.has_grants(range.widened(LARGEST_FOLIO)) && !anyway {
+        return Ok(None);
     }
     let breaker = breaker.numbered();
     let met = arbiter.meet(&breaker, room, patience, |holder| {
@@ -303,7 +329,7 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
         }
     };
     Ok(Some(Registered {
-        file,
+        file: file.clone(),
         breaker,
         pinners,
         waits,

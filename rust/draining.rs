@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Leases whose descriptor is closed, but whose pins cannot end yet because the filesystem is
-//! frozen: what the device wrote can only become dirty after the thaw.
+//! Leases whose descriptor is closed, but that cannot end yet: others have not unpinned, or the
+//! filesystem is frozen, and what the device wrote can only become dirty after the thaw.
 
 use crate::{lease::Lease, sys::module::ModuleRef};
 use kernel::{global_lock, prelude::*, sync::Arc};
@@ -42,9 +42,24 @@ pub(crate) fn hand_over(lease: Arc<Lease>) -> Result<(), Arc<Lease>> {
     Ok(())
 }
 
-/// Ends every lease that can end now; true when some are left. May sleep.
+/// Ends every lease that can end now; true when some are left. May sleep long, and is not called
+/// while it runs.
 pub(crate) fn retry() -> bool {
-    let mut waiting = WAITING.lock();
-    waiting.retain(|draining| !draining.lease.try_end());
-    !waiting.is_empty()
+    let mut place = 0;
+    loop {
+        // Whoever closes a lease must not wait for this one to end.
+        let next = WAITING
+            .lock()
+            .get(place)
+            .map(|waiting| waiting.lease.clone());
+        let Some(lease) = next else {
+            return place != 0;
+        };
+        if lease.try_end() {
+            let ended = WAITING.lock().remove(place).ok();
+            drop(ended);
+        } else {
+            place += 1;
+        }
+    }
 }

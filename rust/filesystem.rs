@@ -72,8 +72,10 @@ pub(crate) fn attributes_conflict(attributes: *mut kernel::bindings::file_kattr)
 }
 
 fn forbid_leases(attributes: &bindings::file_kattr) -> bool {
-    attributes.flags & (bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL) != 0
-        || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
+    // An encrypted page is read where no hook is, by the cipher.
+    const FLAGS: u32 =
+        bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL | bindings::FS_ENCRYPT_FL;
+    attributes.flags & FLAGS != 0 || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
 }
 
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the

@@ -207,11 +207,6 @@ impl Lease {
         self.grant.as_ref()
     }
 
-    /// Whether folios with a page of `range` have to be made dirty that others had pinned.
-    pub(crate) fn has_written(&self, range: PageRange) -> bool {
-        self.grant().is_some_and(|grant| grant.has(range))
-    }
-
     /// Bytes of it in pages that anybody pins, if others may. May sleep.
     pub(crate) fn granted_bytes(&self, range: PageRange) -> u64 {
         self.grant()
@@ -373,7 +368,7 @@ impl Lease {
 
     /// Whether others have unpinned all that they pinned under it; that is dirty then.
     fn others_ended(&self, frozen: Frozen) -> bool {
-        let Some(range) = self.grant().map(Grant::range) else {
+        let Some((range, _)) = self.state().filter(|_| self.grant.is_some()) else {
             return true;
         };
         self.pinners.have_pinned(&self.file)

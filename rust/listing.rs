@@ -78,7 +78,10 @@ pub(crate) fn next(argument: usize) -> Result<isize> {
         path_size,
         path: asked.path,
         comm,
-        granted_bytes: lease.granted_bytes(range),
+        granted_bytes: match may_see_path {
+            true => lease.granted_bytes(range),
+            false => 0,
+        },
         flags: uapi_flags(&lease),
         reserved2: 0,
     };

@@ -44,6 +44,14 @@ impl Others {
             pin: false,
         }
     }
+
+    /// Where it cannot be told yet.
+    fn unknown(range: PageRange) -> Self {
+        Self {
+            reach: range,
+            pin: true,
+        }
+    }
 }
 
 /// Somebody looks, or is going to, what others have pinned in a range. While it lives nothing is
@@ -80,13 +88,9 @@ impl<'a> Looking<'a> {
 
     /// What is in the way there of a breaker of `range`. May sleep.
     pub(crate) fn others_in(&self, range: PageRange) -> Others {
-        if self.pinners.are_done() {
-            return self.file.others_in(range);
-        }
-        // It cannot be told yet.
-        Others {
-            reach: range.widened(LARGEST_FOLIO),
-            pin: true,
+        match self.pinners.are_done() {
+            true => self.file.others_in(range),
+            false => Others::unknown(range),
         }
     }
 }
@@ -162,10 +166,22 @@ impl LeasedFile {
         // would count: others shall not be remembered.
         let granted = self.covers(range, vma)
             && self.learn_operations(vma).is_ok()
-            && self.remember(vma).is_ok()
-            && self.covers(range, vma);
+            && self.covers_remembered(range, vma);
         trace::grant(self.inode(), range, granted);
         granted
+    }
+
+    /// Remembers the address space for as long as there are grants. May sleep.
+    fn covers_remembered(&self, range: PageRange, vma: &Vma) -> bool {
+        let mut pinners = self.pinners.lock();
+        let mm = Mm::of(vma);
+        if pinners.iter().all(|known| known.key() != mm.key()) {
+            pinners.retain(|known| !known.is_gone());
+            if pinners.push(mm, GFP_KERNEL).is_err() {
+                return false;
+            }
+        }
+        self.covers(range, vma)
     }
 
     fn covers(&self, range: PageRange, vma: &Vma) -> bool {
@@ -179,61 +195,65 @@ impl LeasedFile {
         self.arbiter.lock().has_grants(range.widened(LARGEST_FOLIO))
     }
 
-    /// Remembers an address space in which something may be pinned.
-    fn remember(&self, vma: &Vma) -> Result {
-        let mut pinners = self.pinners.lock();
-        let mm = Mm::of(vma);
-        if pinners.iter().all(|known| known.key() != mm.key()) {
-            pinners.retain(|known| !known.is_gone());
-            pinners.push(mm, GFP_KERNEL)?;
+    /// What others have in the way of a breaker of `range`; what they had is dirty then. Who was
+    /// granted something there before, has pinned. May sleep.
+    pub(crate) fn others_in(&self, range: PageRange) -> Others {
+        // What cannot be made dirty now is lost when its folio leaves the file.
+        let rearmed = self.rearm_others(range, Frozen::Refuse);
+        if rearmed.is_err_and(crate::lease::keeps_pin) {
+            return Others::unknown(range);
         }
-        Ok(())
-    }
-
-    fn others_in(&self, range: PageRange) -> Others {
         let mut reach = range;
         for page in [range.first(), range.end() - 1] {
             if let Some(folio) = self.mapping().pinned_folio_at(page) {
                 reach = reach.joined(&folio);
             }
         }
-        let pin = self.mapping().has_pinned(reach)
-            || self.grants_in(reach).any(|lease| lease.has_written(reach));
+        let pin = self.others_pin(reach);
+        let reach = if pin { reach } else { range };
         Others { reach, pin }
+    }
+
+    /// Whether something is pinned in a part of `range` where others may have pinned. May sleep.
+    fn others_pin(&self, range: PageRange) -> bool {
+        self.grants_in(range.widened(LARGEST_FOLIO))
+            .any(|(_, granted)| {
+                let common = granted.widened(LARGEST_FOLIO).intersection(&range);
+                common.is_some_and(|common| self.mapping().has_pinned(common))
+            })
     }
 
     /// Whether others have nothing in `range` any more; what they had is dirty then. Nothing is
     /// granted there any more, since before `pinners`. May sleep.
     pub(crate) fn others_are_gone(&self, range: PageRange, pinners: &Pinners) -> bool {
-        !self.has_grants_near(range)
-            || pinners.have_pinned(self)
-                && !self.mapping().has_pinned(range)
-                && !self
-                    .rearm_others(range, Frozen::Refuse)
-                    .is_err_and(crate::lease::keeps_pin)
+        !self.has_grants_near(range) || pinners.have_pinned(self) && !self.others_in(range).pin
     }
 
     pub(crate) fn has_any_grant(&self) -> bool {
         self.arbiter.lock().has_any_grant()
     }
 
-    /// Notes that a folio was written back while it was pinned. Any context but interrupts.
-    pub(crate) fn note_written(&self, folio: &Folio) {
+    /// Notes that a folio became clean while it was pinned. Any context but interrupts.
+    pub(crate) fn note_clean(&self, folio: &Folio) {
         let Ok(pages) = PageRange::new(folio.index(), folio.pages()) else {
             return;
         };
-        if let Some(grant) = (self.arbiter.lock()).grant_at(pages).and_then(Lease::grant) {
-            grant.note(folio);
+        let arbiter = self.arbiter.lock();
+        if let Some(grant) = arbiter.grant_at(pages).and_then(Lease::grant) {
+            grant.note(folio, &arbiter);
         }
     }
 
-    /// The leases with a grant in `range`, as they are met one after the other.
-    pub(crate) fn grants_in(&self, range: PageRange) -> impl Iterator<Item = Arc<Lease>> + '_ {
+    /// The leases with a grant in `range`, with their ranges, as they are met one after the other.
+    pub(crate) fn grants_in(
+        &self,
+        range: PageRange,
+    ) -> impl Iterator<Item = (Arc<Lease>, PageRange)> + '_ {
         let mut next = 0;
         core::iter::from_fn(move || {
-            let lease = self.arbiter.lock().next_grant(next, range)?;
+            let (lease, granted) = self.arbiter.lock().next_grant(next, range)?;
             next = lease.id + 1;
-            Some(lease)
+            Some((lease, granted))
         })
     }
 

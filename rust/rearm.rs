@@ -11,10 +11,11 @@
 //! Each filesystem's `page_mkwrite` prepares the whole folio, so that one call for each folio does.
 
 use crate::{
+    grant::{Grant, Next},
     leased_file::LeasedFile,
     pin::HeldPin,
     policy::range::{PageRange, LARGEST_FOLIO},
-    sys::{cred, folio::Folio, super_block::WriteGuard},
+    sys::{cred, folio::Folio, mapping::Mapping, super_block::WriteGuard},
     trace,
 };
 use core::sync::atomic::Ordering;
@@ -41,8 +42,8 @@ impl LeasedFile {
             .and(self.rearm_others(range, frozen))
     }
 
-    /// Re-arms the folios of `range` that were written back while others pinned them. As
-    /// [`rearm`](Self::rearm); those that fail because of what passes stay noted.
+    /// Re-arms the folios of `range` that became clean while others pinned them. As
+    /// [`rearm`](Self::rearm); what fails stays noted while it is pinned.
     pub(crate) fn rearm_others(&self, range: PageRange, frozen: Frozen) -> Result {
         if !self.has_grants_near(range) {
             return Ok(());
@@ -50,23 +51,46 @@ impl LeasedFile {
         let _holder = cred::act_as(self.file().cred());
         let _write = self.begin_write(frozen)?;
         let mut result = Ok(());
-        for lease in self.grants_in(range.widened(LARGEST_FOLIO)) {
-            let Some(grant) = lease.grant() else {
-                continue;
-            };
-            for folio in grant.take(range) {
-                let rearmed = self.rearm_folio(&folio, || true);
-                if rearmed == Err(ENOMEM) {
-                    grant.note(&folio);
-                }
-                result = result.and(rearmed);
-                // A folio whose rearming failed once is not tried again and again.
-                if rearmed == Err(ENOMEM) {
-                    break;
-                }
+        for (lease, _) in self.grants_in(range.widened(LARGEST_FOLIO)) {
+            if let Some(grant) = lease.grant() {
+                result = result.and(self.rearm_grant(grant, range));
             }
         }
         result
+    }
+
+    fn rearm_grant(&self, grant: &Grant, range: PageRange) -> Result {
+        let mut result = Ok(());
+        let mut from = 0;
+        loop {
+            let next = grant.next(from, range, &self.arbiter.lock());
+            let noted = match next {
+                Next::Folio(noted) => noted,
+                Next::From(page) => {
+                    from = page;
+                    continue;
+                }
+                Next::End => return result,
+            };
+            from = noted.after();
+            let rearmed = self.rearm_folio(&noted.folio, || true);
+            result = result.and(rearmed);
+            // A device may still write to it: tried again whenever it counts.
+            let stays = rearmed.is_err()
+                && (rearmed == Err(ENOMEM) || noted.folio.maybe_pinned())
+                && self.has(&noted.folio);
+            if !stays {
+                grant.done(&noted, &self.arbiter.lock());
+            }
+            if rearmed == Err(ENOMEM) {
+                return result;
+            }
+        }
+    }
+
+    /// Whether a folio is in the file.
+    fn has(&self, folio: &Folio) -> bool {
+        folio.mapping().map(Mapping::key) == Some(self.key())
     }
 
     /// Re-arms the folios of `range` of those pins. As [`rearm`](Self::rearm).

@@ -107,7 +107,7 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         snapshot.free();
         return;
     }
-    snapshot.note_originals(leased);
+    snapshot.keep_originals();
     let copied = snapshot.copy();
     leased
         .counters
@@ -202,9 +202,8 @@ impl Snapshot {
         Ok(())
     }
 
-    /// They will be clean while somebody may write to them; and stay, if they were not to.
-    fn note_originals(&self, leased: &LeasedFile) {
-        let granted = leased.has_any_grant();
+    /// They stay in the cache, pinned as they are, if they were not to.
+    fn keep_originals(&self) {
         let mut last = core::ptr::null_mut();
         for &index in &self.copies {
             let page = self.vector[index as usize].bv_page;
@@ -213,9 +212,6 @@ impl Snapshot {
             if folio.as_ptr() != last {
                 last = folio.as_ptr();
                 folio.keep_in_cache();
-                if granted {
-                    leased.note_written(folio);
-                }
             }
         }
     }

@@ -8,6 +8,10 @@
 //! Nothing is copied here: a copy that no writeback follows would go stale. A device that writes
 //! from here on is pinned now (later write pins wait for the writeback), so that the test at
 //! submission finds it; here it is told to those who trace.
+//!
+//! What others have pinned under a grant is [noted](crate::grant): every way to be clean passes here,
+//! also those on which no bio of the filesystem's carries the folio. Who makes it dirty again
+//! waits for the folio lock, and for the writeback.
 
 use crate::{registry, sys::folio::Folio, trace};
 use kernel::prelude::*;
@@ -21,6 +25,9 @@ fn mkclean(original: Original, folio: &Folio) -> c_int {
             .mapping()
             .and_then(|mapping| registry::find(mapping.key()))
         {
+            if leased.has_any_grant() {
+                leased.note_clean(folio);
+            }
             trace::mkclean(leased.inode(), folio, cleaned);
         }
     }

@@ -103,6 +103,13 @@ pub enum Patience {
     HoldsLocks,
 }
 
+impl Patience {
+    /// Whether holders may notice it.
+    pub fn may_disturb(self) -> bool {
+        matches!(self, Self::Waits | Self::ComesBack)
+    }
+}
+
 /// What a lease means for a breaker.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {

@@ -104,6 +104,13 @@ impl PageRange {
         }
     }
 
+    /// The pages that are in both, if there are any.
+    pub fn intersection(&self, other: &Self) -> Option<Self> {
+        let first = self.first.max(other.first);
+        let end = self.end().min(other.end());
+        Self::new(first, end.saturating_sub(first)).ok()
+    }
+
     /// What is before `other`, and what is after it.
     pub fn without(&self, other: &Self) -> [Option<Self>; 2] {
         let before = other.first.min(self.end()).saturating_sub(self.first);

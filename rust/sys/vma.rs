@@ -154,8 +154,8 @@ impl PrivateVma {
         // SAFETY: By the invariants.
         let page_mkwrite = unsafe { (*self.vma.vm_ops).page_mkwrite };
         match page_mkwrite {
-            // SAFETY: The fault is one that the memory manager could make, and the folio is kept
-            // by its pin.
+            // SAFETY: The fault is one that the memory manager could make, and the caller keeps the
+            // folio.
             Some(page_mkwrite) => unsafe { page_mkwrite(&mut fault) },
             None => bindings::vm_fault_reason_VM_FAULT_SIGBUS,
         }

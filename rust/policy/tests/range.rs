@@ -40,6 +40,15 @@ proptest! {
     }
 
     #[test]
+    fn intersection_is_every_common_page(a in small(), b in small()) {
+        let common: Vec<u64> = (a.first()..a.end())
+            .filter(|page| (b.first()..b.end()).contains(page))
+            .collect();
+        let found = a.intersection(&b).map_or(vec![], |both| (both.first()..both.end()).collect());
+        prop_assert_eq!(found, common);
+    }
+
+    #[test]
     fn without_is_every_other_page(a in small(), b in small()) {
         let parts = a.without(&b);
         for page in 0..100 {

@@ -4,10 +4,13 @@
 use std::{thread, time::Duration};
 
 use anyhow::{ensure, Result};
-use nix::errno::Errno;
+use nix::{
+    errno::Errno,
+    fcntl::{fallocate, FallocateFlags},
+};
 use pinlease::{Policy, State};
 
-use super::{grant, pins, AGES, PAGE};
+use super::{grant, pins, pins_pages, AGES, PAGE};
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
@@ -23,10 +26,14 @@ use crate::{
 pub const TESTS: &[Test] = &[
     Test::new("grants.draining", draining),
     Test::new("grants.last-write", |cx| last_write(cx, true)),
+    Test::new("grants.last-write-beside", beside),
     Test::new("grants.last-write-closed", |cx| last_write(cx, false)),
 ];
 
 const PAGES: u64 = 64;
+
+/// What is leased of the folio that somebody changes beside the lease.
+const PART: u64 = 8;
 
 fn file(context: &Context) -> Result<Mapped> {
     context.load_modules()?;
@@ -92,6 +99,33 @@ fn last_write(context: &Context, keep: bool) -> TestResult {
         mapped.file().sync_all()?;
     }
     census(&mapped, 2)?;
+    drop(lease);
+    none_left()
+}
+
+/// Nor is it when somebody punches a hole beside the lease into the large folio
+/// in which it is, which nobody pins any more.
+fn beside(context: &Context) -> TestResult {
+    let mapped = file(context)?;
+    let lease = grant(&mapped, 0..PART, Policy::Refuse)?;
+    let (engine, window) = pins_pages(&mapped, 0..PART)?;
+    engine.write_all(1)?;
+    mapped.file().sync_all()?;
+    engine.write_all(2)?;
+    drop((engine, window));
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    fallocate(
+        mapped.file(),
+        flags,
+        (PART * PAGE) as i64,
+        (PART * PAGE) as i64,
+    )?;
+    drop_caches()?;
+    mapped.file().sync_all()?;
+    let mut reader = DirectReader::open(mapped.path())?;
+    for page in 0..PART {
+        reader.page(page, Requirement::Exactly(2))?.all_kept()?;
+    }
     drop(lease);
     none_left()
 }
