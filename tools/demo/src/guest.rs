@@ -97,11 +97,13 @@ impl GuestOptions {
         command
             .arg("--disk")
             .arg(disk(filesystem))
-            .args(["--disk", "raw:512M"])
+            .args(["--disk", "raw:512M", "--disk", "nvme:64M", "--edu"])
             .arg("--timeout")
             .arg(self.timeout.to_string());
         for file in [
             self.programs.join(program),
+            self.programs.join("af-xdp"),
+            self.programs.join("vfio-edu"),
             self.out.join("pinlease"),
             self.out.join("pinlease.ko"),
             self.out.join("dmasim.ko"),

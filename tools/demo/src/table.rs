@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-//! The demo's table.
+//! The demo's tables.
 
 use comfy_table::{presets::UTF8_FULL_CONDENSED, Table};
-use selftests::{harness::Side, support::Filesystem};
+use selftests::{consumers, harness::Side, support::Filesystem};
 
-use crate::cell::{Measured, Scenario, Verdict};
+use crate::{
+    cell::{Measured, Scenario, Verdict},
+    consumer::Consumed,
+};
 
 /// Filesystem × scenario: stock kernel, and pinlease.
 pub fn table(filesystems: &[Filesystem], measured: &[Measured]) -> Table {
@@ -28,6 +31,43 @@ pub fn table(filesystems: &[Filesystem], measured: &[Measured]) -> Table {
         }
     }
     table
+}
+
+/// Filesystem × consumer: stock kernel, and pinlease.
+pub fn consumer_table(filesystems: &[Filesystem], consumed: &[Consumed]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_FULL_CONDENSED);
+    table.set_header(["", "consumer", "stock kernel", "with pinlease"]);
+    for &fs in filesystems {
+        for consumer in consumers::ALL {
+            let [stock, pinlease] = Side::BOTH.map(|side| {
+                consumed
+                    .iter()
+                    .find(|c| c.fs == fs && c.consumer == consumer.name && c.side == side)
+                    .map_or_else(|| "not measured".into(), describe_consumer)
+            });
+            table.add_row([
+                fs.name().to_owned(),
+                format!("{}: {}", consumer.name, consumer.title),
+                stock,
+                pinlease,
+            ]);
+        }
+    }
+    table
+}
+
+/// Such as "refused".
+fn describe_consumer(consumed: &Consumed) -> String {
+    let Ok(measured) = &consumed.result else {
+        return "failed, see above".into();
+    };
+    let mark = if consumed.as_it_should_be() {
+        ""
+    } else {
+        "  (!)"
+    };
+    format!("{measured}{mark}")
 }
 
 /// Such as "lost: 64 of 64 pages".

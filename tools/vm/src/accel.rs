@@ -76,6 +76,7 @@ fn try_kvm(directory: &Path, guest: &Path) -> Result<bool> {
         kernel: &kernel,
         initramfs,
         disks: &[],
+        edu: false,
         accelerator: Accelerator::Kvm,
         memory: "1G",
         cpus: 2,

@@ -15,7 +15,7 @@ The guest runs on the file tree of the environment (scripts/enter), with its own
 there is lost. Files given with --file are in /pinlease, where COMMAND starts and which is in its PATH.
 
 Disks are mounted at /mnt/FS (a second one of the same filesystem at /mnt/FS2); raw ones are not. All have a link
-/dev/disk/pinlease/NAME, with the names ext4, xfs, xfs2, raw0, raw1 ..., and COMMAND finds them in PINLEASE_DISK_NAME
+/dev/disk/pinlease/NAME, with the names ext4, xfs, xfs2, raw0, raw1, nvme0 ..., and COMMAND finds them in PINLEASE_DISK_NAME
 and PINLEASE_MOUNT_NAME (upper case), for instance PINLEASE_DISK_RAW0=/dev/vdb.
 
 Exit status: that of COMMAND (128+N if signal N killed it), or
@@ -41,7 +41,8 @@ pub struct Options {
     #[arg(long, value_name = "PATH", default_value = "stock")]
     pub kernel: PathBuf,
 
-    /// Make a disk (ext2, ext3, ext4, xfs, btrfs, f2fs, vfat, exfat or raw), such as ext4:512M; may be repeated
+    /// Make a disk (ext2, ext3, ext4, xfs, btrfs, f2fs, vfat, exfat, raw, or nvme: a raw NVMe one), such as ext4:512M; may
+    /// be repeated
     #[arg(long = "disk", value_name = "FS:SIZE[:MKFS-OPTIONS]")]
     pub disks: Vec<DiskSpec>,
 
@@ -84,6 +85,10 @@ pub struct Options {
     /// Do not use KVM even where it works
     #[arg(long)]
     pub no_kvm: bool,
+
+    /// Add an IOMMU and QEMU's edu, a device with DMA for programs to drive by VFIO
+    #[arg(long)]
+    pub edu: bool,
 
     /// A further argument of QEMU; may be repeated
     #[arg(long = "qemu-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]

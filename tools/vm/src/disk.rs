@@ -16,9 +16,20 @@ const FILESYSTEMS: &[&str] = &[
     "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "exfat",
 ];
 
+/// How the guest reaches a disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bus {
+    /// virtio-blk.
+    #[default]
+    Virtio,
+    /// An NVMe controller of its own, whose driver maps memory for DMA.
+    Nvme,
+}
+
 /// A disk to be made: `FS:SIZE[:MKFS-OPTIONS]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DiskSpec {
+    bus: Bus,
     filesystem: Option<String>,
     size: u64,
     mkfs_options: Vec<String>,
@@ -43,6 +54,8 @@ pub struct MountOptions {
 pub struct Disk {
     /// Where its bytes are.
     pub image: PathBuf,
+    /// How the guest reaches it.
+    pub bus: Bus,
     /// What the guest does with it.
     pub mount: Mount,
 }
@@ -52,7 +65,10 @@ impl FromStr for DiskSpec {
 
     fn from_str(text: &str) -> Result<Self> {
         let mut parts = text.splitn(3, ':');
-        let filesystem = filesystem(parts.next().unwrap_or_default())?;
+        let (bus, filesystem) = match parts.next().unwrap_or_default() {
+            "nvme" => (Bus::Nvme, None),
+            name => (Bus::Virtio, filesystem(name)?),
+        };
         let size = parse_size(parts.next().context("say FS:SIZE, such as ext4:512M")?)?;
         let mkfs_options = shlex::split(parts.next().unwrap_or_default())
             .context("the options of mkfs end inside a quotation")?;
@@ -61,6 +77,7 @@ impl FromStr for DiskSpec {
             "a raw disk has no mkfs options"
         );
         Ok(Self {
+            bus,
             filesystem,
             size,
             mkfs_options,
@@ -103,7 +120,7 @@ fn filesystem(name: &str) -> Result<Option<String>> {
         "raw" => Ok(None),
         known if FILESYSTEMS.contains(&known) => Ok(Some(known.into())),
         unknown => bail!(
-            "unknown filesystem {unknown:?}: one of {} or raw",
+            "unknown filesystem {unknown:?}: one of {}, raw or nvme",
             FILESYSTEMS.join(", ")
         ),
     }
@@ -129,8 +146,8 @@ fn parse_size(text: &str) -> Result<u64> {
         .with_context(|| format!("the size {text:?} is out of range"))
 }
 
-/// Makes the disks, in `directory`, and names all: the filesystem's name, with a number from the second one on; raw ones
-/// are numbered from 0.
+/// Makes the disks, in `directory`, and names all: the filesystem's name, with a number from the second one on; raw and
+/// nvme ones are numbered from 0.
 ///
 /// # Errors
 ///
@@ -143,10 +160,14 @@ pub fn prepare(
 ) -> Result<Vec<Disk>> {
     let mut disks: Vec<Disk> = Vec::new();
     for spec in specs {
-        let mount = name(spec.filesystem.clone(), &disks);
+        let mount = name(spec.bus, spec.filesystem.clone(), &disks);
         let image = directory.join(format!("{}.img", mount.name));
         spec.make(&image)?;
-        disks.push(Disk { image, mount });
+        disks.push(Disk {
+            image,
+            bus: spec.bus,
+            mount,
+        });
     }
     for spec in images {
         let image = spec
@@ -155,7 +176,8 @@ pub fn prepare(
             .with_context(|| format!("{}", spec.path.display()))?;
         disks.push(Disk {
             image,
-            mount: name(spec.filesystem.clone(), &disks),
+            bus: Bus::Virtio,
+            mount: name(Bus::Virtio, spec.filesystem.clone(), &disks),
         });
     }
     for MountOptions { name, options } in options {
@@ -171,12 +193,13 @@ pub fn prepare(
     Ok(disks)
 }
 
-fn name(filesystem: Option<String>, before: &[Disk]) -> Mount {
+fn name(bus: Bus, filesystem: Option<String>, before: &[Disk]) -> Mount {
     let same = before
         .iter()
-        .filter(|disk| disk.mount.filesystem == filesystem)
+        .filter(|disk| disk.bus == bus && disk.mount.filesystem == filesystem)
         .count();
     let name = match (&filesystem, same) {
+        (None, index) if bus == Bus::Nvme => format!("nvme{index}"),
         (None, index) => format!("raw{index}"),
         (Some(filesystem), 0) => filesystem.clone(),
         (Some(filesystem), index) => format!("{filesystem}{}", index + 1),
@@ -278,6 +301,14 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let mut disks = Vec::new();
+        let mut push = |bus, filesystem| {
+            let mount = name(bus, filesystem, &disks);
+            disks.push(Disk {
+                image: PathBuf::new(),
+                bus,
+                mount,
+            });
+        };
         for filesystem in [
             Some("xfs"),
             None,
@@ -286,14 +317,14 @@ mod tests {
             Some("ext4"),
             Some("ext4"),
         ] {
-            let mount = name(filesystem.map(str::to_owned), &disks);
-            disks.push(Disk {
-                image: PathBuf::new(),
-                mount,
-            });
+            push(Bus::Virtio, filesystem.map(str::to_owned));
         }
+        push(Bus::Nvme, None);
         let names: Vec<_> = disks.iter().map(|disk| disk.mount.name.as_str()).collect();
-        assert_eq!(names, ["xfs", "raw0", "xfs2", "raw1", "ext4", "ext42"]);
+        assert_eq!(
+            names,
+            ["xfs", "raw0", "xfs2", "raw1", "ext4", "ext42", "nvme0"]
+        );
     }
 
     #[test]

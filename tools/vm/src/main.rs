@@ -14,7 +14,7 @@ use clap::Parser;
 use pinlease_vm::boot::{boot, Outcome, Standard, INTERRUPTED};
 use pinlease_vm::cli::Options;
 use pinlease_vm::console::{self, Finding};
-use pinlease_vm::disk::{self, Disk};
+use pinlease_vm::disk::{self, Bus, Disk};
 use pinlease_vm::kernel::Kernel;
 use pinlease_vm::plan::Plan;
 use pinlease_vm::qemu::{Accelerator, Machine};
@@ -66,6 +66,7 @@ fn run(options: &Options) -> Result<u8> {
         kernel: &kernel,
         initramfs,
         disks: &disks,
+        edu: options.edu,
         accelerator,
         memory: &options.memory,
         cpus: options.cpus,
@@ -125,6 +126,9 @@ fn plan(options: &Options, kernel: &Kernel, disks: &[Disk]) -> Plan {
     let mut modules = options.modules.clone();
     if !disks.is_empty() {
         modules.insert(0, "virtio_blk".into());
+    }
+    if disks.iter().any(|disk| disk.bus == Bus::Nvme) {
+        modules.insert(0, "nvme".into());
     }
     Plan {
         argv: if options.shell {

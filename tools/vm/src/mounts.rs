@@ -149,8 +149,11 @@ fn find(serial: &str) -> Result<PathBuf> {
     loop {
         for entry in fs::read_dir("/sys/block")? {
             let name = entry?.file_name();
-            let path = Path::new("/sys/block").join(&name).join("serial");
-            if fs::read_to_string(path).is_ok_and(|found| found.trim() == serial) {
+            let directory = Path::new("/sys/block").join(&name);
+            // virtio-blk's is the disk's, NVMe's is the controller's.
+            let found = fs::read_to_string(directory.join("serial"))
+                .or_else(|_| fs::read_to_string(directory.join("device/serial")));
+            if found.is_ok_and(|found| found.trim() == serial) {
                 return Ok(Path::new("/dev").join(name));
             }
         }

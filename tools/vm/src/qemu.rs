@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::disk::Disk;
+use crate::disk::{Bus, Disk};
 use crate::kernel::Kernel;
 use crate::plan::{MODULES_TAG, ROOT_TAG};
 use crate::wire;
@@ -62,6 +62,8 @@ pub struct Machine<'a> {
     pub initramfs: PathBuf,
     /// Its disks.
     pub disks: &'a [Disk],
+    /// Whether there is an IOMMU, and a device for programs behind it.
+    pub edu: bool,
     /// What executes it.
     pub accelerator: Accelerator,
     /// Its memory, as QEMU reads it.
@@ -137,13 +139,17 @@ impl Machine<'_> {
                 "if=none,id=disk{index},file={},format=raw,cache=unsafe,discard=unmap",
                 escaped(&disk.image)
             ));
+            let model = match disk.bus {
+                Bus::Virtio => "virtio-blk-pci",
+                Bus::Nvme => "nvme",
+            };
             command.args([
                 "-device",
-                &format!(
-                    "virtio-blk-pci,drive=disk{index},serial={}",
-                    disk.mount.name
-                ),
+                &format!("{model},drive=disk{index},serial={}", disk.mount.name),
             ]);
+        }
+        if self.edu {
+            command.args(["-device", "intel-iommu", "-device", "edu"]);
         }
         command.args(self.arguments);
         command

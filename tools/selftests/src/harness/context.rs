@@ -48,6 +48,9 @@ pub struct Context {
     /// Disk that tests may write over.
     #[arg(long)]
     pub device: Option<PathBuf>,
+    /// NVMe disk that tests may write over.
+    #[arg(long, default_value = "/dev/disk/pinlease/nvme0")]
+    pub nvme: PathBuf,
     /// How this test is to pin; set by the runner.
     #[arg(skip)]
     pub side: Side,

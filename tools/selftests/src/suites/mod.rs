@@ -3,6 +3,7 @@
 
 mod breaks;
 mod command;
+mod consumers;
 mod cycle;
 mod equipment;
 mod fsyncs;
@@ -40,6 +41,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s21_no_lease::TESTS,
         uapi::TESTS,
         command::TESTS,
+        consumers::TESTS,
         hooks::TESTS,
         trace::TESTS,
         refuse::TESTS,

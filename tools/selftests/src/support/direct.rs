@@ -81,6 +81,16 @@ impl DirectReader {
         Ok(Stamp::read(&self.buffer[0].0, number))
     }
 
+    /// What page `page` holds.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read.
+    pub fn bytes(&mut self, page: u64) -> io::Result<&[u8]> {
+        self.read(page, 1)?;
+        Ok(&self.buffer[0].0)
+    }
+
     /// Reads `count` pages together, or one by one when that fails.
     fn batch(&mut self, first: u64, count: usize, requirement: Requirement) -> Result<Census> {
         let mut census = Census::default();

@@ -102,6 +102,18 @@ impl Drop for Parameterised {
     }
 }
 
+/// Loads pinlease, unless it is loaded.
+///
+/// # Errors
+///
+/// It cannot be loaded.
+pub fn ensure_pinlease(folder: &Path) -> Result<()> {
+    if is_loaded("pinlease") {
+        return Ok(());
+    }
+    load(folder, "pinlease")
+}
+
 /// Loads what a side needs: dmasim, and pinlease when the side or dmasim needs
 /// it.
 ///
@@ -109,8 +121,8 @@ impl Drop for Parameterised {
 ///
 /// A module cannot be loaded.
 pub fn ensure(folder: &Path, side: Side) -> Result<()> {
-    if side != Side::Stock && !is_loaded("pinlease") {
-        load(folder, "pinlease")?;
+    if side != Side::Stock {
+        ensure_pinlease(folder)?;
     }
     if is_loaded("dmasim") {
         return Ok(());

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     os::fd::AsFd,
     process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -28,6 +28,8 @@ pub struct Program {
     output: ChildStdout,
     /// What was read and is not a whole line yet, or a line not asked for.
     pending: Vec<u8>,
+    /// What it wrote to standard error, once that was read.
+    errors: String,
 }
 
 impl Program {
@@ -48,6 +50,7 @@ impl Program {
             output: child.stdout.take().context("no standard output")?,
             child,
             pending: Vec::new(),
+            errors: String::new(),
         })
     }
 
@@ -63,6 +66,16 @@ impl Program {
     /// kill(2)'s errno.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill(Pid::from_raw(self.pid()), signal).context("kill")
+    }
+
+    /// Writes a line to its standard input.
+    ///
+    /// # Errors
+    ///
+    /// It does not read any more.
+    pub fn say(&mut self, line: &str) -> Result<()> {
+        let input = self.input.as_mut().context("its input has ended")?;
+        writeln!(input, "{line}").context("writing to a program")
     }
 
     /// Ends its standard input.
@@ -109,11 +122,19 @@ impl Program {
 
     /// What it wrote to standard error; waits for its end.
     fn errors(&mut self) -> Result<String> {
-        let mut text = String::new();
         if let Some(mut errors) = self.child.stderr.take() {
-            errors.read_to_string(&mut text)?;
+            errors.read_to_string(&mut self.errors)?;
         }
-        Ok(text.trim().to_owned())
+        Ok(self.errors.trim().to_owned())
+    }
+
+    /// Whether it has ended.
+    ///
+    /// # Errors
+    ///
+    /// wait(2)'s errno.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
     }
 
     /// Waits for its end; gives its exit status and what it wrote to standard
@@ -123,10 +144,28 @@ impl Program {
     ///
     /// It does not end soon.
     pub fn end(mut self) -> Result<(ExitStatus, String)> {
-        let deadline = Instant::now() + SOON;
+        let status = self.wait(SOON)?;
+        Ok((status, self.errors()?))
+    }
+
+    /// Waits for its end; gives its exit status and all that it wrote and
+    /// nobody has read, standard error last.
+    ///
+    /// # Errors
+    ///
+    /// It does not end within `limit`.
+    pub fn everything(mut self, limit: Duration) -> Result<(ExitStatus, String)> {
+        let status = self.wait(limit)?;
+        self.output.read_to_end(&mut self.pending)?;
+        let output = String::from_utf8_lossy(&self.pending).trim().to_owned();
+        Ok((status, format!("{output}\n{}", self.errors()?)))
+    }
+
+    fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.child.try_wait()? {
-                return Ok((status, self.errors()?));
+                return Ok(status);
             }
             ensure!(Instant::now() < deadline, "the program does not end");
             std::thread::sleep(Duration::from_millis(10));
@@ -178,6 +217,15 @@ mod tests {
         assert_eq!(program.line().unwrap(), "cd");
         let (status, errors) = program.end().unwrap();
         assert_eq!((status.code(), errors.as_str()), (Some(3), "e"));
+    }
+
+    #[test]
+    fn everything_that_was_not_read() {
+        let mut program = shell("read x; echo a$x; echo b; echo e >&2; kill -9 $$");
+        program.say("x").unwrap();
+        assert_eq!(program.line().unwrap(), "ax");
+        let (status, text) = program.everything(SOON).unwrap();
+        assert_eq!((status.code(), text.as_str()), (None, "b\ne"));
     }
 
     #[test]
