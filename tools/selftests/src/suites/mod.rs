@@ -5,12 +5,14 @@ mod breaks;
 mod command;
 mod cycle;
 mod equipment;
+mod examples;
 mod fsyncs;
 mod grants;
 mod hooks;
 mod idle;
 mod refuse;
 mod reserve;
+mod run;
 pub mod s01_after_clean;
 pub mod s02_tearing;
 pub mod s04_background;
@@ -40,6 +42,8 @@ pub fn all() -> impl Iterator<Item = Test> {
         s21_no_lease::TESTS,
         uapi::TESTS,
         command::TESTS,
+        run::TESTS,
+        examples::TESTS,
         hooks::TESTS,
         trace::TESTS,
         refuse::TESTS,
