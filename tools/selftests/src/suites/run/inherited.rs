@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What the program finds: what it would find without the command, and leases.
 
-use std::{collections::BTreeMap, fs, io, os::unix::process::CommandExt, process::Command};
+use std::{collections::BTreeSet, fs, io, os::unix::process::CommandExt, process::Command};
 
 use anyhow::{ensure, Context as _, Result};
 use nix::sys::{
@@ -41,40 +41,46 @@ fn end(mut program: Program) -> TestResult {
     Ok(())
 }
 
-/// Its open files by number.
-fn files(program: &Program) -> Result<BTreeMap<u32, String>> {
+/// The numbers of its open files: those of leases, and others.
+fn files(program: &Program) -> Result<(BTreeSet<u32>, BTreeSet<u32>)> {
     let folder = format!("/proc/{}/fd", program.pid());
-    let mut files = BTreeMap::new();
+    let (mut leases, mut others) = (BTreeSet::new(), BTreeSet::new());
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let number = text(entry.file_name().as_ref())?.parse()?;
         let target = fs::read_link(entry.path())?;
-        files.insert(number, target.to_string_lossy().into_owned());
+        if target.to_string_lossy().contains("[pinlease]") {
+            leases.insert(number);
+        } else {
+            others.insert(number);
+        }
     }
-    Ok(files)
+    Ok((leases, others))
 }
 
-/// No file, no device: only leases, with numbers that are in nobody's way.
+/// No file, no device: only leases, with numbers that are in nobody's way, and
+/// what it would have had without the command.
 pub fn descriptors(context: &Context) -> TestResult {
     let (device, mapped) = setup(context, "run-descriptors")?;
+    let plain = start(Command::new("cat"))?;
+    let (_, usual) = files(&plain)?;
+    end(plain)?;
+
     let range = format!("{}:4K,4K", text(mapped.path())?);
     let options = ["--lease", text(mapped.path())?, "--lease", &range];
-    let usual = become_program(context, &options, &["cat"])?;
+    let many = become_program(context, &options, &["cat"])?;
     let mut few = become_program(context, &options, &["cat"])?;
     let limit = || Ok(setrlimit(Resource::RLIMIT_NOFILE, 64, 64)?);
     // SAFETY: setrlimit(2) may be called between fork and exec.
     unsafe { few.pre_exec(limit) };
-    for (command, lowest) in [(usual, 512), (few, 32)] {
+    for (command, lowest) in [(many, 512), (few, 32)] {
         let program = start(command)?;
-        let files = files(&program)?;
-        let (leases, others): (Vec<_>, Vec<_>) = files
-            .iter()
-            .partition(|(_, target)| target.contains("pinlease"));
+        let (leases, others) = files(&program)?;
         ensure!(
-            leases.len() == 2 && leases.iter().all(|(&number, _)| number >= lowest),
-            "not two leases from {lowest} on: {files:?}"
+            leases.len() == 2 && leases.iter().all(|&number| number >= lowest),
+            "not two leases from {lowest} on: {leases:?}"
         );
-        ensure!(others.iter().all(|(&number, _)| number < 3), "{files:?}");
+        ensure!(others == usual, "{others:?}, not {usual:?}");
         let held = device.leases().count();
         ensure!(held == 2, "{held} leases");
         end(program)?;

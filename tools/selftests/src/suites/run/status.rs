@@ -59,7 +59,7 @@ pub fn not_executed(context: &Context) -> TestResult {
     let plain = file("plain", "", 0o644)?;
     let orphan = file("orphan", "#!/no/such/interpreter\n", 0o755)?;
     // What is no program in another way is for the shell, as execvp(3) has it.
-    let script = file("script", "exit 5\n", 0o755)?;
+    let script = file("run-script", "exit 5\n", 0o755)?;
 
     for (program, status, complaint) in [
         (
@@ -77,7 +77,7 @@ pub fn not_executed(context: &Context) -> TestResult {
         ),
         (&script, 5, ""),
         // Looked for in PATH, of which the last entry has it.
-        ("script", 5, ""),
+        ("run-script", 5, ""),
     ] {
         let mut command = become_program(context, &lease, &[program])?;
         command.env("PATH", format!("/bin:{}", text(&folder)?));
