@@ -107,6 +107,8 @@ impl GuestOptions {
             self.out.join("pinlease"),
             self.out.join("pinlease.ko"),
             self.out.join("dmasim.ko"),
+            self.programs.join("examples"),
+            self.programs.join("samples"),
         ] {
             command.arg("--file").arg(file);
         }

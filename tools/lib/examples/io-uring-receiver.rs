@@ -8,20 +8,24 @@
 use std::{
     error::Error,
     fs::{File, OpenOptions},
-    io::{Error as IoError, ErrorKind},
+    io::Error as IoError,
     os::{
-        fd::AsRawFd,
+        fd::{AsFd, AsRawFd},
         unix::fs::{FileTypeExt, OpenOptionsExt},
     },
     path::Path,
     time::Duration,
 };
 
-use io_uring::{opcode, types::Fd, IoUring};
+use io_uring::{opcode, squeue::Entry, types::Fd, IoUring};
 use pinlease::{map_shared, Device, EventKind, Lease, Policy, ReadError};
 
 /// Bytes that are received at once, and then made durable.
 const PIECE: usize = 1 << 20;
+
+/// What completions are of.
+const READ: u64 = 1;
+const LEASE: u64 = 2;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1);
@@ -43,22 +47,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     lease.set_nonblocking(true)?;
     // All of the mapping has to be leased: no longer than the file.
     let memory = map_shared(&file, 0, length)?.as_ptr();
-    let mut ring = IoUring::new(1)?;
-    let buffer = libc::iovec {
-        iov_base: memory.cast(),
-        iov_len: length,
-    };
-    // SAFETY: nothing unmaps the memory, and nobody else uses it.
-    unsafe { ring.submitter().register_buffers(&[buffer]) }?;
+    let mut receiver = Receiver::new(source, lease, memory, length)?;
 
     let mut received = 0;
-    while received < length {
-        if let Some(who) = wanted(&lease)? {
-            println!("{who} wants the file");
-            break;
-        }
+    while received < length && receiver.wanted.is_none() {
         let piece = PIECE.min(length - received);
-        let read = receive(&mut ring, &source, memory.wrapping_add(received), piece)?;
+        let read = receiver.receive(memory.wrapping_add(received), piece)?;
         if read == 0 {
             break;
         }
@@ -67,10 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         file.sync_data()?;
         println!("{received} bytes are durable");
     }
-    // Whoever waits goes on when the lease has ended and nothing is registered.
-    ring.submitter().unregister_buffers()?;
-    drop(lease);
-    Ok(())
+    receiver.end()
 }
 
 /// Past the page cache where it can be, so that a disk writes the memory itself.
@@ -84,29 +75,97 @@ fn open_source(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Who breaks the lease, if anybody does.
-fn wanted(lease: &Lease) -> Result<Option<String>, ReadError> {
-    let events = match lease.read_events() {
-        Err(ReadError::WouldBlock) => return Ok(None),
-        events => events?,
-    };
-    let mut breaks = events
-        .into_iter()
-        .filter(|event| matches!(event.kind, EventKind::Break { .. }));
-    Ok(breaks.next().map(|event| event.comm))
+/// Reads into registered memory, and listens whether somebody needs it.
+struct Receiver {
+    ring: IoUring,
+    source: File,
+    lease: Lease,
+    /// Who needs it.
+    wanted: Option<String>,
 }
 
-/// Reads into registered memory; 0: there is no more.
-fn receive(ring: &mut IoUring, from: &File, to: *mut u8, length: usize) -> Result<usize, IoError> {
-    let length = u32::try_from(length).map_err(|_| ErrorKind::InvalidInput)?;
-    // From the position that the open file has.
-    let read = opcode::ReadFixed::new(Fd(from.as_raw_fd()), to, length, 0)
-        .offset(u64::MAX)
-        .build();
-    // SAFETY: the memory is mapped as long as the program runs, and only raw
-    // pointers lead to it.
-    unsafe { ring.submission().push(&read) }.map_err(IoError::other)?;
-    ring.submit_and_wait(1)?;
-    let done = ring.completion().next().ok_or(ErrorKind::UnexpectedEof)?;
-    usize::try_from(done.result()).map_err(|_| IoError::from_raw_os_error(-done.result()))
+impl Receiver {
+    fn new(source: File, lease: Lease, memory: *mut u8, length: usize) -> Result<Self, IoError> {
+        let mut receiver = Self {
+            ring: IoUring::new(4)?,
+            source,
+            lease,
+            wanted: None,
+        };
+        let buffer = libc::iovec {
+            iov_base: memory.cast(),
+            iov_len: length,
+        };
+        let submitter = receiver.ring.submitter();
+        // SAFETY: nothing unmaps the memory, and only raw pointers lead to it.
+        unsafe { submitter.register_buffers(&[buffer]) }?;
+        receiver.listen()?;
+        Ok(receiver)
+    }
+
+    fn push(&mut self, entry: &Entry) -> Result<(), IoError> {
+        // SAFETY: what an entry points to is registered memory, and files that
+        // live as long as the ring.
+        unsafe { self.ring.submission().push(entry) }.map_err(IoError::other)
+    }
+
+    /// Has the lease's next event reported.
+    fn listen(&mut self) -> Result<(), IoError> {
+        let lease = Fd(self.lease.as_fd().as_raw_fd());
+        let poll = opcode::PollAdd::new(lease, libc::POLLIN as u32);
+        self.push(&poll.build().user_data(LEASE))
+    }
+
+    /// Reads from where the source is; 0: there is no more, or no time for it.
+    fn receive(&mut self, to: *mut u8, length: usize) -> Result<usize, Box<dyn Error>> {
+        let source = Fd(self.source.as_raw_fd());
+        let read = opcode::ReadFixed::new(source, to, u32::try_from(length)?, 0).offset(u64::MAX);
+        self.push(&read.build().user_data(READ))?;
+        let mut read = None;
+        while read.is_none() {
+            self.ring.submit_and_wait(1)?;
+            let done = self.ring.completion();
+            let done: Vec<_> = done.map(|one| (one.user_data(), one.result())).collect();
+            for (what, result) in done {
+                match what {
+                    READ => read = Some(result),
+                    LEASE => self.look()?,
+                    // That of the cancellation.
+                    _ => {}
+                }
+            }
+        }
+        match read.unwrap_or_default() {
+            error if error == -libc::ECANCELED => Ok(0),
+            error if error < 0 => Err(IoError::from_raw_os_error(-error).into()),
+            bytes => Ok(usize::try_from(bytes)?),
+        }
+    }
+
+    /// There is an event of the lease.
+    fn look(&mut self) -> Result<(), Box<dyn Error>> {
+        let events = match self.lease.read_events() {
+            Err(ReadError::WouldBlock) => Vec::new(),
+            events => events?,
+        };
+        for event in events {
+            if matches!(event.kind, EventKind::Break { .. }) {
+                println!("{} wants {},{}", event.comm, event.offset, event.length);
+                self.wanted = Some(event.comm);
+            }
+        }
+        if self.wanted.is_some() {
+            self.push(&opcode::AsyncCancel::new(READ).build())?;
+        } else {
+            self.listen()?;
+        }
+        Ok(())
+    }
+
+    /// Whoever waits goes on when the lease has ended and nothing is registered.
+    fn end(self) -> Result<(), Box<dyn Error>> {
+        self.ring.submitter().unregister_buffers()?;
+        drop(self.lease);
+        Ok(())
+    }
 }

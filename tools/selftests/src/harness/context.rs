@@ -60,6 +60,12 @@ pub struct Context {
     /// The command pinlease.
     #[arg(long, default_value = "/pinlease/pinlease")]
     pub command: PathBuf,
+    /// Folder of the examples in Rust.
+    #[arg(long, default_value = "/pinlease/examples")]
+    pub examples: PathBuf,
+    /// Folder of the samples in C.
+    #[arg(long, default_value = "/pinlease/samples")]
+    pub samples: PathBuf,
     /// Pages that a device writes.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(2..=65536))]
     pub pages: u64,

@@ -6,12 +6,14 @@ mod command;
 mod consumers;
 mod cycle;
 mod equipment;
+mod examples;
 mod fsyncs;
 mod grants;
 mod hooks;
 mod idle;
 mod refuse;
 mod reserve;
+mod run;
 pub mod s01_after_clean;
 pub mod s02_tearing;
 pub mod s04_background;
@@ -42,6 +44,8 @@ pub fn all() -> impl Iterator<Item = Test> {
         uapi::TESTS,
         command::TESTS,
         consumers::TESTS,
+        run::TESTS,
+        examples::TESTS,
         hooks::TESTS,
         trace::TESTS,
         refuse::TESTS,

@@ -2,13 +2,15 @@
 //! What the tests of the command share.
 
 use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
 
 use anyhow::{ensure, Context as _, Result};
-use pinlease::Device;
+use pinlease::{Device, DEVICE_PATH};
 use serde_json::Value;
 
 use crate::{
@@ -115,6 +117,24 @@ pub fn number(of: &Value, name: &str) -> Result<u64> {
 /// A path as an argument.
 pub fn text(path: &Path) -> Result<&str> {
     path.to_str().context("path is not UTF-8")
+}
+
+/// The device node, open to all; dropping it makes it as it was.
+pub struct Opened(fs::Permissions);
+
+impl Opened {
+    /// Lets every user open it.
+    pub fn for_all() -> Result<Self> {
+        let before = fs::metadata(DEVICE_PATH)?.permissions();
+        fs::set_permissions(DEVICE_PATH, fs::Permissions::from_mode(0o666))?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let _ = fs::set_permissions(DEVICE_PATH, self.0.clone());
+    }
 }
 
 /// Another program cuts the file to nothing.  Not a fork: that would have a

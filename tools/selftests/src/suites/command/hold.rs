@@ -14,7 +14,7 @@ use nix::{
 };
 use pinlease::{Device, LeaseInfo, Policy, State};
 
-use super::common::{fails, pinlease, setup, text, LONG, PAGE, PAGES};
+use super::common::{fails, field, json, pinlease, setup, text, LONG, PAGE, PAGES};
 use crate::{
     harness::{Context, TestResult},
     support::{proc::wait_for, Mapped, Program},
@@ -182,6 +182,34 @@ pub fn killed(context: &Context) -> TestResult {
     let gone = || Ok(device.leases().next().is_none());
     wait_for("the lease is gone", Duration::from_secs(10), gone)?;
     Ok(())
+}
+
+/// With a grant it lets others pin, who do not ask its descriptor; which excludes some things.
+pub fn grant(context: &Context) -> TestResult {
+    let (device, mapped) = setup(context, "hold-grant")?;
+    let path = text(mapped.path())?;
+    let (mut hold, line) = start(context, &mapped, &["--grant", "--pin", "--policy", "block"])?;
+    ensure!(line.contains(" on 0,16K, block, grant, pin "), "{line}");
+    let list = json(context, &["ls", "--json"])?;
+    field(&list[0], "grant", true)?;
+    // Its own pins are among them.
+    field(&list[0], "granted_bytes", PAGES * PAGE)?;
+    field(&list[0], "pinned_bytes", PAGES * PAGE)?;
+    let status = json(context, &["status", "--json"])?;
+    field(&status["leases"], "grants", 1)?;
+    field(&status["leases"], "granted_bytes", PAGES * PAGE)?;
+    hold.end_input();
+    ended(hold, &device, 0)?;
+    fails(
+        context,
+        &["hold", path, "--grant", "--policy", "revoke"],
+        "use kill, block or refuse",
+    )?;
+    fails(
+        context,
+        &["hold", path, "--grant", "--pin", "--on-break", "unpin"],
+        "not answered by unpin",
+    )
 }
 
 /// What cannot be held.

@@ -4,7 +4,7 @@
 use std::{
     fs,
     os::unix::{
-        fs::{symlink, MetadataExt, PermissionsExt},
+        fs::{symlink, MetadataExt},
         process::CommandExt,
     },
     path::Path,
@@ -17,8 +17,8 @@ use pinlease::{PinOptions, Policy, DEVICE_PATH};
 use serde_json::{json, Value};
 
 use super::common::{
-    fails, field, json, number, output, parse, pinlease, run, setup, text, Breaker, LONG, PAGE,
-    PAGES,
+    fails, field, json, number, output, parse, pinlease, run, setup, text, Breaker, Opened, LONG,
+    PAGE, PAGES,
 };
 use crate::{
     harness::{skip, Context, TestResult},
@@ -56,6 +56,8 @@ pub fn fields(context: &Context) -> TestResult {
     field(object, "grace_ms", 1500)?;
     field(object, "pins", 1)?;
     field(object, "pinned_bytes", PAGE)?;
+    field(object, "grant", false)?;
+    field(object, "granted_bytes", Value::Null)?;
     field(object, "state", "held")?;
     field(object, "deadline_ns", Value::Null)?;
     field(object, "remaining_ms", Value::Null)?;
@@ -65,7 +67,8 @@ pub fn fields(context: &Context) -> TestResult {
     let header = lines.next().unwrap_or_default();
     let titles: Vec<&str> = header.split_whitespace().collect();
     let expected = [
-        "LEASE", "FILE", "RANGE", "HOLDER", "USER", "POLICY", "GRACE", "PINS", "BYTES", "STATE",
+        "LEASE", "FILE", "RANGE", "HOLDER", "USER", "POLICY", "GRACE", "PINS", "BYTES", "GRANTED",
+        "STATE",
     ];
     ensure!(titles == expected, "header: {header}");
     let row = lines.next().unwrap_or_default();
@@ -82,6 +85,7 @@ pub fn fields(context: &Context) -> TestResult {
         "1.5s",
         "1",
         "4K",
+        "-",
         "held",
     ];
     ensure!(cells == expected, "row: {row}");
@@ -191,23 +195,6 @@ pub fn breaking(context: &Context) -> TestResult {
         mapped.file().set_len(PAGES * PAGE)?;
     }
     Ok(())
-}
-
-/// Gives the device node back as it was.
-struct Opened(fs::Permissions);
-
-impl Opened {
-    fn for_all() -> Result<Self> {
-        let before = fs::metadata(DEVICE_PATH)?.permissions();
-        fs::set_permissions(DEVICE_PATH, fs::Permissions::from_mode(0o666))?;
-        Ok(Self(before))
-    }
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        let _ = fs::set_permissions(DEVICE_PATH, self.0.clone());
-    }
 }
 
 /// Another user sees that there is a lease, but not of which name.

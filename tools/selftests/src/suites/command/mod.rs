@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command `pinlease`, as its users meet it.
 
-mod common;
+pub(super) mod common;
 mod hold;
 mod ls;
 mod status;
@@ -26,6 +26,7 @@ pub const TESTS: &[Test] = &[
     Test::new("command.hold-unpin", hold::unpin),
     Test::new("command.hold-revoked", hold::revoked),
     Test::new("command.hold-killed", hold::killed),
+    Test::new("command.hold-grant", hold::grant),
     Test::new("command.hold-errors", hold::errors),
     Test::new("command.status", status::numbers),
     Test::new("command.status-unloaded", status::unloaded),
