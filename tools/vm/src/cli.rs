@@ -41,7 +41,7 @@ pub struct Options {
     #[arg(long, value_name = "PATH", default_value = "stock")]
     pub kernel: PathBuf,
 
-    /// Make a disk (ext2, ext3, ext4, xfs, btrfs, f2fs, vfat, exfat, raw, or nvme: a raw NVMe one), such as ext4:512M; may
+    /// Make a disk (ext2, ext3, ext4, xfs, btrfs, f2fs, vfat, exfat, raw, or nvme, which is raw, too), such as ext4:512M; may
     /// be repeated
     #[arg(long = "disk", value_name = "FS:SIZE[:MKFS-OPTIONS]")]
     pub disks: Vec<DiskSpec>,

@@ -22,7 +22,7 @@ pub enum Bus {
     /// virtio-blk.
     #[default]
     Virtio,
-    /// An NVMe controller of its own, whose driver maps memory for DMA.
+    /// A controller of its own, of the kind whose driver maps memory for DMA.
     Nvme,
 }
 
@@ -255,6 +255,7 @@ mod tests {
         assert_eq!(
             spec,
             DiskSpec {
+                bus: Bus::Virtio,
                 filesystem: Some("ext4".into()),
                 size: 512 << 20,
                 mkfs_options: vec![]
