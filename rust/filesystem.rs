@@ -72,16 +72,19 @@ pub(crate) fn attributes_conflict(attributes: *mut kernel::bindings::file_kattr)
 }
 
 fn forbid_leases(attributes: &bindings::file_kattr) -> bool {
-    // An encrypted page is read where no hook is, by the cipher.
-    const FLAGS: u32 =
-        bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL | bindings::FS_ENCRYPT_FL;
-    attributes.flags & FLAGS != 0 || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
+    attributes.flags & (bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL) != 0 || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
 }
 
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the
 /// superblock's default no option shows it, only the operations do.
 fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    if file.attributes()?.flags & bindings::FS_JOURNAL_DATA_FL != 0
+    let flags = file.attributes()?.flags;
+    if flags & bindings::FS_ENCRYPT_FL != 0 {
+        return Ok(Some(
+            c"it is encrypted (fscrypt), and the cipher reads the page where no hook is",
+        ));
+    }
+    if flags & bindings::FS_JOURNAL_DATA_FL != 0
         || super_block.shows_option(b"data=journal")?
         || file.mapping().has_operations(c"ext4_journalled_aops")
     {

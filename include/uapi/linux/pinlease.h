@@ -95,7 +95,9 @@
  *              broken
  *   EINTR      a signal arrived
  *   EDQUOT     the user has as many leases as the administrator allows
- *   ENOMEM, EMFILE, ENFILE
+ *   ENOMEM     no memory; with PINLEASE_ACQUIRE_GRANT also: RLIMIT_MEMLOCK, to
+ *              which eight bytes for each page of the range are charged
+ *   EMFILE, ENFILE
  */
 struct pinlease_acquire {
 	__u32 size;

@@ -14,6 +14,7 @@ pub mod extended;
 mod file_lease;
 mod filesystem;
 pub mod freeze;
+pub mod fscrypt;
 mod holder;
 mod integrity;
 mod kernel_log;

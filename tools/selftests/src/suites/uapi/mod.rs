@@ -44,6 +44,7 @@ pub const TESTS: &[Test] = &[
     Test::new("uapi.frozen", storage::frozen),
     Test::new("uapi.full", storage::full),
     Test::new("uapi.data-journal", storage::data_journal),
+    Test::new("uapi.encrypted", storage::encrypted),
     Test::new("uapi.cloexec", lifetime::cloexec),
     Test::new("uapi.fork", lifetime::fork),
     Test::new("uapi.scm-rights", lifetime::scm_rights),

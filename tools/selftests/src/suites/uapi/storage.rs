@@ -4,7 +4,7 @@
 use std::{fs::File, io::Write};
 
 use anyhow::{ensure, Context as _};
-use nix::errno::Errno;
+use nix::{errno::Errno, mount::MsFlags};
 use pinlease::{AcquireError, Device, MarkError, PinError, PinOptions, Policy, UnpinError};
 
 use super::common::lease;
@@ -12,8 +12,9 @@ use crate::{
     harness::{skip, Context, TestResult},
     support::{
         command::output,
-        expect::{errno, from_io, one_of},
+        expect::{errno, from_io, one_of, success},
         freeze::Frozen,
+        fscrypt,
         page_size, Filesystem, Fill, Layer, Mapped, Scratch,
     },
 };
@@ -96,4 +97,32 @@ pub fn data_journal(context: &Context) -> TestResult {
         result.map_err(AcquireError::errno),
         Errno::EOPNOTSUPP,
     )
+}
+
+/// The cipher reads pages where no hook is: no lease of an encrypted file.
+pub fn encrypted(context: &Context) -> TestResult {
+    context.load_modules()?;
+    if context.filesystem()? != Filesystem::Ext4 {
+        return skip("of these only ext4 has encryption");
+    }
+    let scratch = Scratch::new(context.device()?, Filesystem::Ext4, Layer::Plain)?;
+    scratch.umount()?;
+    let disk = scratch.source().to_string_lossy().into_owned();
+    output("tune2fs", &["-O", "encrypt", &disk])?;
+    scratch.mount(MsFlags::empty())?;
+    let folder = scratch.dir().join("encrypted");
+    std::fs::create_dir(&folder)?;
+    fscrypt::encrypt(&folder)?;
+    let device = Device::open()?;
+    let acquire = |path: &std::path::Path| -> anyhow::Result<nix::Result<()>> {
+        let mapped = Mapped::create(path, 4, Fill::Faulted)?;
+        let acquired = device.lease(&mapped).policy(Policy::Refuse).acquire();
+        Ok(acquired.map(drop).map_err(AcquireError::errno))
+    };
+    errno(
+        "an encrypted file",
+        acquire(&folder.join("f"))?,
+        Errno::EOPNOTSUPP,
+    )?;
+    success("a file beside it", acquire(&scratch.dir().join("f"))?)
 }
