@@ -76,6 +76,11 @@ impl Wanted<'_> {
                 file.owner
             )),
             AcquireError::Unsupported => self.unsupported(file),
+            AcquireError::NoMemory if self.grant => Some(
+                "no memory, or RLIMIT_MEMLOCK would be exceeded by the eight bytes that a grant \
+                 costs for each page of the range; lease less, or raise 'ulimit -l'"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -132,7 +137,7 @@ impl Wanted<'_> {
         } else if FILESYSTEMS.contains(&name) {
             format!(
                 "this {name} is in a mode in which no lease can be kept, such as data=journal, \
-                 compression or DAX; the kernel's debug log says which"
+                 compression, encryption or DAX; the kernel's debug log says which"
             )
         } else {
             format!("no lease can be kept on {name}, only on ext4, XFS and btrfs")
@@ -216,6 +221,12 @@ mod tests {
             grant: false,
         };
         assert_eq!(wanted.reason(AcquireError::BadRange, &facts()), None);
+    }
+
+    #[test]
+    fn what_a_grant_costs() {
+        let text = reason("d", AcquireError::NoMemory, &facts());
+        assert!(text.contains("raise 'ulimit -l'"), "{text}");
     }
 
     #[test]
