@@ -72,7 +72,8 @@ pub(crate) fn attributes_conflict(attributes: *mut kernel::bindings::file_kattr)
 }
 
 fn forbid_leases(attributes: &bindings::file_kattr) -> bool {
-    attributes.flags & (bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL) != 0 || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
+    attributes.flags & (bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL) != 0
+        || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
 }
 
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Encrypted folders: `include/uapi/linux/fscrypt.h`.
 
-use std::{
-    fs::File,
-    os::fd::AsRawFd,
-    path::Path,
-};
+use std::{fs::File, os::fd::AsRawFd, path::Path};
 
 use anyhow::{Context, Result};
 use nix::{errno::Errno, request_code_read, request_code_readwrite};
@@ -86,5 +82,7 @@ pub fn encrypt(folder: &Path) -> Result<()> {
             &raw const policy,
         )
     };
-    Errno::result(set).context("making a folder encrypted").map(drop)
+    Errno::result(set)
+        .context("making a folder encrypted")
+        .map(drop)
 }

@@ -14,8 +14,7 @@ use crate::{
         command::output,
         expect::{errno, from_io, one_of, success},
         freeze::Frozen,
-        fscrypt,
-        page_size, Filesystem, Fill, Layer, Mapped, Scratch,
+        fscrypt, page_size, Filesystem, Fill, Layer, Mapped, Scratch,
     },
 };
 
