@@ -71,9 +71,9 @@ fn main() -> Result<ExitCode> {
     let report = Mutex::default();
     let progress = Progress::new(0);
     let waiting = Mutex::new(cli.guest.filesystems().into_iter());
+    let next = || waiting.lock().expect("no thread panics").next();
     let work = || {
-        // The lock is not held while a guest runs.
-        while let Some(filesystem) = { waiting.lock().expect("no thread panics").next() } {
+        while let Some(filesystem) = next() {
             run(&cli, filesystem, &report, &progress)?;
         }
         Ok(())
