@@ -69,7 +69,7 @@ pub fn fields(context: &Context) -> TestResult {
     let (device, mapped) = setup(context)?;
     for bit in 0..32 {
         let known = uapi::PINLEASE_ACQUIRE_CLOEXEC | uapi::PINLEASE_ACQUIRE_GRANT;
-        if known & 1 << bit != 0 {
+        if known & (1 << bit) != 0 {
             continue;
         }
         let mut wrong = request(&mapped);
