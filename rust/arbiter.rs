@@ -6,6 +6,8 @@
 //! Everything here happens under one spinlock, that of the leased file; what a single lease means
 //! for a breaker is [`LeaseState`]'s to say.
 
+mod grants;
+
 use crate::{
     breaker::{next_in_sequence, Breaker, Operation},
     event::{About, Event},
@@ -13,15 +15,13 @@ use crate::{
     lease::Lease,
     pin::HeldPin,
     policy::{
-        coverage::covers,
         grace::MILLISECOND,
         lease_state::{LeaseState, Patience, Phase, Policy, Verdict},
-        range::{PageRange, LARGEST_FOLIO},
+        range::PageRange,
     },
     sys::{
         clock,
         interval_map::{IntervalMap, Room},
-        process::Process,
         task,
     },
     watch,
@@ -297,101 +297,6 @@ impl Arbiter {
         }
         self.settle(lease);
         true
-    }
-
-    // Grants.
-
-    /// Whether there are leases with a grant in `range`.
-    pub(crate) fn has_grants(&self, range: PageRange) -> bool {
-        self.grants.overlaps(range)
-    }
-
-    pub(crate) fn has_any_grant(&self) -> bool {
-        !self.grants.is_empty()
-    }
-
-    /// A lease with a grant in `range`.
-    pub(crate) fn grant_at(&self, range: PageRange) -> Option<&Lease> {
-        let (_, lease) = self.grants.overlapping(range).next()?;
-        Some(lease)
-    }
-
-    /// That with the smallest id from `id` on.
-    pub(crate) fn next_grant(&self, id: u64, range: PageRange) -> Option<(Arc<Lease>, PageRange)> {
-        self.grants
-            .starting_at(&id)
-            .find(|(_, granted, _)| granted.overlaps(&range))
-            .map(|(_, granted, lease)| (lease.clone(), granted))
-    }
-
-    /// Whether others may pin `range` for holders that are `ours`: all of it is theirs, nothing is
-    /// being broken, and no breaker is so near that a folio can reach from here to there, nor a
-    /// direct write that has not ended (`direct_io`: there is some).
-    pub(crate) fn may_pin(
-        &mut self,
-        range: PageRange,
-        direct_io: impl Fn() -> bool,
-        ours: impl Fn(&Process) -> bool,
-    ) -> bool {
-        let near = range.widened(LARGEST_FOLIO);
-        self.late.take_if(|_| !direct_io());
-        if self.is_disputed(near) || self.late.is_some_and(|late| late.overlaps(&near)) {
-            return false;
-        }
-        let held = |lease: &Lease| {
-            let leased = self.leases.get(&lease.id);
-            leased.is_some_and(|(_, leased)| leased.state.phase() == Phase::Held)
-        };
-        let granted = self.grants.overlapping(range);
-        let granted = granted.filter(|(_, lease)| ours(&lease.holder.process) && held(lease));
-        covers(range, granted.map(|(range, _)| range))
-    }
-
-    /// A direct write to `range` may end after its call has returned.
-    pub(crate) fn ends_later(&mut self, range: PageRange) {
-        // Leases that come later wait for direct I/O.
-        if self.leases.overlaps(range.widened(LARGEST_FOLIO)) {
-            self.late = Some(self.late.map_or(range, |late| late.joined(&range)));
-        }
-    }
-
-    /// Whether there were such.
-    pub(crate) fn has_late_writes(&self) -> bool {
-        self.late.is_some()
-    }
-
-    /// Whether a lease with a grant in `range` is in the way there whatever is pinned.
-    pub(crate) fn has_valid_grant(&self, range: PageRange) -> bool {
-        self.grants.overlapping(range).any(|(_, lease)| {
-            let leased = self.leases.get(&lease.id);
-            leased.is_some_and(|(_, leased)| leased.state.is_valid())
-        })
-    }
-
-    /// Others have unpinned what the breaker needs; leases of which it needed only that have answered.
-    pub(crate) fn others_are_gone(&mut self, breaker: &Breaker) {
-        let Self {
-            leases,
-            pins,
-            breakers,
-            ..
-        } = self;
-        breaker.note_others_are_gone();
-        for (range, leased) in leases.overlapping_mut(breaker.others.reach) {
-            if leased.lease.grant().is_some() {
-                settle(breakers, pins, range, leased);
-            }
-        }
-    }
-
-    /// Somebody looks what others have pinned in `range`.
-    pub(crate) fn looks(&mut self, key: u64, range: PageRange, room: Room<u64, ()>) {
-        self.looks.insert(room, key, range, ());
-    }
-
-    /// Undoes [`looks`](Self::looks).
-    pub(crate) fn looked(&mut self, key: u64) {
-        self.looks.remove(&key);
     }
 
     // Breakers.
