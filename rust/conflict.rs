@@ -13,7 +13,7 @@
 //! - anything else: the operation is [refused](pass_or_refuse) at once.
 
 use crate::{
-    arbiter::Meeting,
+    arbiter::{Arbiter, Meeting},
     breaker::{Breaker, Operation},
     endless::Endless,
     expiry,
@@ -262,8 +262,8 @@ pub(crate) fn pass_or_refuse(place: &Place<'_>, operation: Operation) -> Result<
 }
 
 /// Whether somebody who may not disturb holders is refused whatever is pinned.
-fn is_refused_anyway(file: &LeasedFile, range: PageRange, patience: Patience) -> bool {
-    !patience.may_disturb() && file.arbiter.lock().has_valid_grant(range)
+fn is_refused_anyway(arbiter: &Arbiter, place: &Place<'_>, patience: Patience) -> bool {
+    !patience.may_disturb() && !place.only_pins && arbiter.has_valid_grant(place.range)
 }
 
 /// Registers the current task as a breaker; `None` when the file is not leased. May sleep.
@@ -292,9 +292,9 @@ fn try_to_meet(
     began: Option<u64>,
 ) -> Result<Option<Registered>> {
     let range = place.range;
+    let anyway = is_refused_anyway(&file.arbiter.lock(), place, patience);
     // Until the breaker is registered nothing new comes in its way.
-    let looking = match file.has_grants_near(range) {
-        true if is_refused_anyway(file, range, patience) => None,
+    let looking = match file.has_grants_near(range) && !anyway {
         true => Some(Looking::at(file, range)?),
         false => None,
     };
@@ -306,7 +306,7 @@ fn try_to_meet(
     let room = Room::new()?;
     let mut endless = Endless::new();
     let mut arbiter = file.arbiter.lock();
-    let anyway = arbiter.has_valid_grant(range) && !patience.may_disturb();
+    let anyway = is_refused_anyway(&arbiter, place, patience);
     if looking.is_none() && arbiter.has_grants(range.widened(LARGEST_FOLIO)) && !anyway {
         return Ok(None);
     }
