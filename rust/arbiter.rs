@@ -285,11 +285,11 @@ impl Arbiter {
         let wanted = self.breakers.overlaps(footprint);
         let Self { leases, pins, .. } = self;
         if let Some((_, leased)) = leases.get_mut(&lease) {
-            // Others may have been granted to pin just there.
-            if wanted && leased.lease.grant().is_none() {
-                leased.state.answer(next_in_sequence());
-            }
+            // Else others may have been granted to pin just there.
             if leased.lease.grant().is_none() {
+                if wanted {
+                    leased.state.answer(next_in_sequence());
+                }
                 leased
                     .state
                     .answer_standing(&footprint, |range| pinned(pins, lease, *range));

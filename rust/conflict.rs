@@ -23,7 +23,7 @@ use crate::{
     policy::{
         grace::{self, MILLISECOND},
         lease_state::Patience,
-        range::{PageRange, LARGEST_FOLIO},
+        range::PageRange,
     },
     registry, retry,
     sys::{
@@ -112,9 +112,9 @@ impl Registered {
             self.wait_for(self.until, free)?;
             // All that is pinned there now is from before; folios at its ends may have been added.
             if self.file.others_are_gone(self.breaker.range, &self.pinners) {
-                self.file.arbiter.lock().others_are_gone(&self.breaker);
-                // Who is not in its way any more may learn so from that.
-                if self.file.arbiter.lock().lets_pass(&self.breaker) {
+                let mut arbiter = self.file.arbiter.lock();
+                arbiter.others_are_gone(&self.breaker);
+                if arbiter.lets_pass(&self.breaker) {
                     return Ok(());
                 }
                 continue;
@@ -261,9 +261,12 @@ pub(crate) fn pass_or_refuse(place: &Place<'_>, operation: Operation) -> Result<
     })
 }
 
-/// Whether somebody who may not disturb holders is refused whatever is pinned.
-fn is_refused_anyway(arbiter: &Arbiter, place: &Place<'_>, patience: Patience) -> bool {
-    !patience.may_disturb() && !place.only_pins && arbiter.has_valid_grant(place.range)
+/// Whether it depends on what others have pinned: not when nothing is granted there, nor when
+/// somebody who may not disturb holders is refused anyway.
+fn depends_on_others(arbiter: &Arbiter, place: &Place<'_>, patience: Patience) -> bool {
+    let refused =
+        !patience.may_disturb() && !place.only_pins && arbiter.has_valid_grant(place.range);
+    !refused && arbiter.has_grants_near(place.range)
 }
 
 /// Registers the current task as a breaker; `None` when the file is not leased. May sleep.
@@ -274,8 +277,7 @@ fn meet(place: &Place<'_>, operation: Operation, patience: Patience) -> Result<O
     let Some(file) = registry::find(place.mapping.key()) else {
         return Ok(None);
     };
-    let range = place.range;
-    let began = file.arbiter.lock().resumes(operation, range);
+    let began = file.arbiter.lock().resumes(operation, place.range);
     loop {
         if let Some(registered) = try_to_meet(&file, place, operation, patience, began)? {
             return Ok(Some(registered));
@@ -292,22 +294,19 @@ fn try_to_meet(
     began: Option<u64>,
 ) -> Result<Option<Registered>> {
     let range = place.range;
-    let anyway = is_refused_anyway(&file.arbiter.lock(), place, patience);
+    let depends = depends_on_others(&file.arbiter.lock(), place, patience);
     // Until the breaker is registered nothing new comes in its way.
-    let looking = match file.has_grants_near(range) && !anyway {
-        true => Some(Looking::at(file, range)?),
-        false => None,
-    };
+    let looking = depends.then(|| Looking::at(file, range)).transpose()?;
+    let pinners = Pinners::new();
     let others = match &looking {
-        Some(looking) => looking.others_in(range),
+        Some(_) => file.look_for_others(range, &pinners),
         None => Others::none(range),
     };
     let breaker = Breaker::current(operation, range, place.only_pins, others, began)?;
     let room = Room::new()?;
     let mut endless = Endless::new();
     let mut arbiter = file.arbiter.lock();
-    let anyway = is_refused_anyway(&arbiter, place, patience);
-    if looking.is_none() && arbiter.has_grants(range.widened(LARGEST_FOLIO)) && !anyway {
+    if looking.is_none() && depends_on_others(&arbiter, place, patience) {
         return Ok(None);
     }
     let breaker = breaker.numbered();
@@ -316,7 +315,7 @@ fn try_to_meet(
     });
     let deadline = arbiter.next_deadline();
     drop(arbiter);
-    let pinners = looking.map_or(Pinners::new(), Looking::into_pinners);
+    drop(looking);
     if let Some(deadline) = deadline {
         expiry::look_at(deadline);
     }

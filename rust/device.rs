@@ -131,10 +131,10 @@ fn range(file: &File, offset: u64, length: u64) -> Result<PageRange> {
         length => length,
     };
     let range = PageRange::aligned(offset, length)?;
-    match PageRange::covering(0, size) {
-        Ok(whole) if whole.contains(&range) => Ok(range),
-        _ => Err(ENXIO),
+    if !file.inode().has_pages(&range) {
+        return Err(ENXIO);
     }
+    Ok(range)
 }
 
 impl From<RangeError> for Error {

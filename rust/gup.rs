@@ -44,10 +44,10 @@ fn refusal(lease: &Lease, range: PageRange) -> Error {
     if let Err(error) = lease.valid_range() {
         return error;
     }
-    match PageRange::covering(0, lease.file().inode().size()) {
-        Ok(whole) if whole.contains(&range) => lease.file().file().fault_error(),
-        _ => ENXIO,
+    if !lease.file().inode().has_pages(&range) {
+        return ENXIO;
     }
+    lease.file().file().fault_error()
 }
 
 impl Pinned {

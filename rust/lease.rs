@@ -21,7 +21,7 @@ use crate::{
         lease_state::{LeaseState, Policy},
         range::{PageRange, PAGE_SIZE},
     },
-    rearm::Frozen,
+    rearm::{keeps_pin, Frozen},
     registry::{self, CHANGES},
     sys::{file::FileExt, interval_map::Room},
     tick, trace, watch,
@@ -47,7 +47,7 @@ pub(crate) struct Lease {
     pub(crate) policy: Policy,
     pub(crate) grace_ms: u32,
     pub(crate) holder: Holder,
-    grant: Option<Grant>,
+    grant: Option<Arc<Grant>>,
     /// Once it is closed.
     pinners: Pinners,
     #[pin]
@@ -159,18 +159,11 @@ impl Lease {
         file.wait_for_beginning()?;
         file.inode().wait_for_operations()?;
         file.mapping().wait_for_writeback(terms.range);
-        match PageRange::covering(0, file.inode().size()) {
-            Ok(whole) if whole.contains(&terms.range) => (),
-            _ => return Err(ENXIO),
+        if !file.inode().has_pages(&terms.range) {
+            return Err(ENXIO);
         }
-        let grant = match terms.grant {
-            true => Some(Grant::new(terms.range)?),
-            false => None,
-        };
-        let room_for_grant = match terms.grant {
-            true => Some(Room::new()?),
-            false => None,
-        };
+        let grant = terms.grant.then(|| Grant::new(terms.range)).transpose()?;
+        let room_for_grant = terms.grant.then(Room::new).transpose()?;
         let leased = file.clone();
         let lease = Arc::pin_init(
             pin_init!(Self {
@@ -203,7 +196,7 @@ impl Lease {
     }
 
     /// What it has if others may pin its range.
-    pub(crate) fn grant(&self) -> Option<&Grant> {
+    pub(crate) fn grant(&self) -> Option<&Arc<Grant>> {
         self.grant.as_ref()
     }
 
@@ -304,8 +297,9 @@ impl Lease {
     fn look_outside(&self, range: PageRange) -> Result<Looking<'_>> {
         let before = self.valid_range()?;
         let looking = Looking::at(&self.file, before)?;
+        let pinners = Pinners::new();
         let mut parts = before.without(&range).into_iter().flatten();
-        match parts.all(|part| self.file.others_are_gone(part, &looking.pinners)) {
+        match parts.all(|part| !self.file.look_for_others(part, &pinners).pin) {
             true => Ok(looking),
             false => Err(EBUSY),
         }
@@ -469,10 +463,4 @@ impl WorkItem for Lease {
         }
         this.file.changed.wake_all();
     }
-}
-
-/// Whether a pin cannot end because of this error, which passes: a frozen filesystem (`EBUSY`), no
-/// memory.
-pub(crate) fn keeps_pin(error: Error) -> bool {
-    matches!(error, EBUSY | ENOMEM)
 }

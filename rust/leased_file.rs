@@ -2,9 +2,10 @@
 
 //! A file with at least one lease, or with pins that outlive theirs.
 //!
-//! Lock order: [`registry::CHANGES`](crate::registry), then `begun`; in hooks an inode's
-//! lock and freeze protection, in them the mmap lock of a process, which is only tried; then
-//! `pinners`; then `arbiter`, a spinlock that is taken in hooks, then those of what its holders tell (events, watches, wait queues, signals).
+//! Lock order: [`registry::CHANGES`](crate::registry), then `begun`; in hooks an inode's lock and
+//! freeze protection, in them the mmap lock of a process, which is only tried; then `pinners`; then
+//! `arbiter`, a spinlock that is taken in hooks, then those of what its holders tell (events,
+//! watches, wait queues, signals).
 
 use crate::{
     arbiter::{Arbiter, PinKey},

@@ -15,7 +15,7 @@ use crate::{
     lease::Lease,
     leased_file::LeasedFile,
     policy::range::{PageRange, LARGEST_FOLIO},
-    rearm::Frozen,
+    rearm::{keeps_pin, Frozen},
     registry,
     sys::{folio::Folio, interval_map::Room, mm::Mm, process::Process, vma::Vma},
     trace,
@@ -59,44 +59,19 @@ impl Others {
 pub(crate) struct Looking<'a> {
     file: &'a LeasedFile,
     key: u64,
-    pub(crate) pinners: Pinners,
 }
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 impl<'a> Looking<'a> {
-    /// Waits for a moment for those who were granted something before. May sleep. Errors: `ENOMEM`.
+    /// May sleep. Errors: `ENOMEM`.
     pub(crate) fn at(file: &'a LeasedFile, range: PageRange) -> Result<Self> {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let room = Room::new()?;
         file.arbiter.lock().looks(key, range, room);
-        let pinners = Pinners::new();
-        let looking = Self { file, key, pinners };
-        for _ in 0..TRIES {
-            if looking.pinners.have_pinned(file) {
-                break;
-            }
-            fsleep(Delta::from_millis(1));
-        }
-        Ok(looking)
-    }
-
-    /// Ends it; a breaker goes on with its pinners.
-    pub(crate) fn into_pinners(mut self) -> Pinners {
-        core::mem::replace(&mut self.pinners, Pinners::new())
-    }
-
-    /// What is in the way there of a breaker of `range`. May sleep.
-    pub(crate) fn others_in(&self, range: PageRange) -> Others {
-        match self.pinners.are_done() {
-            true => self.file.others_in(range),
-            false => Others::unknown(range),
-        }
+        Ok(Self { file, key })
     }
 }
-
-/// How often, a millisecond apart, somebody who looks tries to see all.
-const TRIES: usize = 20;
 
 impl Drop for Looking<'_> {
     fn drop(&mut self) {
@@ -120,13 +95,9 @@ impl Pinners {
         }
     }
 
-    pub(crate) fn are_done(&self) -> bool {
-        self.done.load(Ordering::Relaxed)
-    }
-
     /// Whether all have pinned who were granted something of `file` before the first call. May sleep.
     pub(crate) fn have_pinned(&self, file: &LeasedFile) -> bool {
-        while !self.are_done() {
+        while !self.done.load(Ordering::Relaxed) {
             let pinners = file.pinners.lock();
             let after = self.after.load(Ordering::Relaxed);
             let later = pinners.iter().filter(|mm| mm.key() > after);
@@ -143,7 +114,21 @@ impl Pinners {
         }
         true
     }
+
+    /// As [`have_pinned`](Self::have_pinned), but tries for a moment. May sleep.
+    fn have_soon_pinned(&self, file: &LeasedFile) -> bool {
+        for _ in 0..TRIES {
+            if self.have_pinned(file) {
+                return true;
+            }
+            fsleep(Delta::from_millis(1));
+        }
+        false
+    }
 }
+
+/// How often, a millisecond apart, it is tried to see all.
+const TRIES: usize = 20;
 
 /// Whether GUP may pin pages of `vma` for a long time: the current task in `PINLEASE_IOC_PIN`, or
 /// anybody under leases with a grant. The caller holds the mmap lock. May sleep.
@@ -190,17 +175,25 @@ impl LeasedFile {
         self.arbiter.lock().may_pin(range, direct_io, ours)
     }
 
-    /// Whether leases with a grant are so near that a folio can reach from there into `range`.
+    /// As [`Arbiter::has_grants_near`](crate::arbiter::Arbiter::has_grants_near).
     pub(crate) fn has_grants_near(&self, range: PageRange) -> bool {
-        self.arbiter.lock().has_grants(range.widened(LARGEST_FOLIO))
+        self.arbiter.lock().has_grants_near(range)
     }
 
-    /// What others have in the way of a breaker of `range`; what they had is dirty then. Who was
-    /// granted something there before, has pinned. May sleep.
-    pub(crate) fn others_in(&self, range: PageRange) -> Others {
+    /// What others have in the way of a breaker of `range`; what they had is dirty then. Somebody is
+    /// [`Looking`], since before `pinners`. May sleep.
+    pub(crate) fn look_for_others(&self, range: PageRange, pinners: &Pinners) -> Others {
+        match pinners.have_soon_pinned(self) {
+            true => self.others_in(range),
+            false => Others::unknown(range),
+        }
+    }
+
+    /// As [`look_for_others`](Self::look_for_others), of those who have pinned. May sleep.
+    fn others_in(&self, range: PageRange) -> Others {
         // What cannot be made dirty now is lost when its folio leaves the file.
         let rearmed = self.rearm_others(range, Frozen::Refuse);
-        if rearmed.is_err_and(crate::lease::keeps_pin) {
+        if rearmed.is_err_and(keeps_pin) {
             return Others::unknown(range);
         }
         let mut reach = range;
@@ -229,18 +222,15 @@ impl LeasedFile {
         !self.has_grants_near(range) || pinners.have_pinned(self) && !self.others_in(range).pin
     }
 
-    pub(crate) fn has_any_grant(&self) -> bool {
-        self.arbiter.lock().has_any_grant()
-    }
-
-    /// Notes that a folio became clean while it was pinned. Any context but interrupts.
+    /// Notes that a folio became clean while it was pinned, if others may have pinned it. Any context
+    /// but interrupts.
     pub(crate) fn note_clean(&self, folio: &Folio) {
         let Ok(pages) = PageRange::new(folio.index(), folio.pages()) else {
             return;
         };
-        let arbiter = self.arbiter.lock();
-        if let Some(grant) = arbiter.grant_at(pages).and_then(Lease::grant) {
-            grant.note(folio, &arbiter);
+        let grant = self.arbiter.lock().grant_at(pages);
+        if let Some(grant) = grant {
+            grant.note(folio);
         }
     }
 
@@ -260,7 +250,7 @@ impl LeasedFile {
     /// Forgets address spaces when there is no grant any more. May sleep.
     pub(crate) fn forget_pinners(&self) {
         let mut pinners = self.pinners.lock();
-        if !self.has_any_grant() {
+        if !self.arbiter.lock().has_any_grant() {
             pinners.clear();
         }
     }

@@ -63,8 +63,7 @@ impl LeasedFile {
         let mut result = Ok(());
         let mut from = 0;
         loop {
-            let next = grant.next(from, range, &self.arbiter.lock());
-            let noted = match next {
+            let noted = match grant.next(from, range) {
                 Next::Folio(noted) => noted,
                 Next::From(page) => {
                     from = page;
@@ -80,7 +79,7 @@ impl LeasedFile {
                 && (rearmed == Err(ENOMEM) || noted.folio.maybe_pinned())
                 && self.has(&noted.folio);
             if !stays {
-                grant.done(&noted, &self.arbiter.lock());
+                grant.done(&noted);
             }
             if rearmed == Err(ENOMEM) {
                 return result;
@@ -155,4 +154,10 @@ impl LeasedFile {
         }
         result
     }
+}
+
+/// Whether this error of re-arming passes, and the pin that has to be re-armed stays until then: a
+/// frozen filesystem (`EBUSY`), no memory.
+pub(crate) fn keeps_pin(error: Error) -> bool {
+    matches!(error, EBUSY | ENOMEM)
 }

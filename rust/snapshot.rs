@@ -25,10 +25,7 @@ use crate::{
     bindings,
     leased_file::{Counters, LeasedFile},
     parameters, registry,
-    sys::{
-        bio::{Bio, PagePart, Vector},
-        folio::Folio,
-    },
+    sys::bio::{Bio, PagePart, Vector},
     trace,
 };
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -107,7 +104,6 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         snapshot.free();
         return;
     }
-    snapshot.keep_originals();
     let copied = snapshot.copy();
     leased
         .counters
@@ -196,24 +192,12 @@ impl Snapshot {
         for (index, part) in bio.pages().enumerate() {
             self.vector.push(part.as_segment(), without_waiting())?;
             if needs_copy(part) {
+                // Pinned as it is, it stays in the cache, also if it was not to.
+                part.folio().keep_in_cache();
                 self.copies.push(index as u32, without_waiting())?;
             }
         }
         Ok(())
-    }
-
-    /// They stay in the cache, pinned as they are, if they were not to.
-    fn keep_originals(&self) {
-        let mut last = core::ptr::null_mut();
-        for &index in &self.copies {
-            let page = self.vector[index as usize].bv_page;
-            // SAFETY: The page is one of the bio's, which keeps it.
-            let folio = unsafe { Folio::of_page(page) };
-            if folio.as_ptr() != last {
-                last = folio.as_ptr();
-                folio.keep_in_cache();
-            }
-        }
     }
 
     /// Copies, and returns how many pages.

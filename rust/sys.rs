@@ -16,6 +16,7 @@ pub(crate) mod fasync;
 pub(crate) mod file;
 pub(crate) mod file_lease;
 pub(crate) mod folio;
+pub(crate) mod folio_slot;
 pub(crate) mod freeze;
 pub(crate) mod inode;
 pub(crate) mod interval_map;

@@ -5,6 +5,7 @@
 use super::{settle, Arbiter};
 use crate::{
     breaker::Breaker,
+    grant::Grant,
     lease::Lease,
     policy::{
         coverage::covers,
@@ -16,22 +17,22 @@ use crate::{
 use kernel::sync::Arc;
 
 impl Arbiter {
-    /// Whether there are leases with a grant in `range`.
-    pub(crate) fn has_grants(&self, range: PageRange) -> bool {
-        self.grants.overlaps(range)
+    /// Whether leases with a grant are so near that a folio can reach from there into `range`.
+    pub(crate) fn has_grants_near(&self, range: PageRange) -> bool {
+        self.grants.overlaps(range.widened(LARGEST_FOLIO))
     }
 
     pub(crate) fn has_any_grant(&self) -> bool {
         !self.grants.is_empty()
     }
 
-    /// A lease with a grant in `range`.
-    pub(crate) fn grant_at(&self, range: PageRange) -> Option<&Lease> {
+    /// The grant of a lease in `range`.
+    pub(crate) fn grant_at(&self, range: PageRange) -> Option<Arc<Grant>> {
         let (_, lease) = self.grants.overlapping(range).next()?;
-        Some(lease)
+        lease.grant().cloned()
     }
 
-    /// That with the smallest id from `id` on.
+    /// The lease with a grant in `range` that has the smallest id from `id` on.
     pub(crate) fn next_grant(&self, id: u64, range: PageRange) -> Option<(Arc<Lease>, PageRange)> {
         self.grants
             .starting_at(&id)
@@ -54,8 +55,8 @@ impl Arbiter {
             return false;
         }
         let held = |lease: &Lease| {
-            let leased = self.leases.get(&lease.id);
-            leased.is_some_and(|(_, leased)| leased.state.phase() == Phase::Held)
+            let lease = self.lease(lease.id);
+            lease.is_some_and(|(_, state)| state.phase() == Phase::Held)
         };
         let granted = self.grants.overlapping(range);
         let granted = granted.filter(|(_, lease)| ours(&lease.holder.process) && held(lease));
@@ -78,8 +79,8 @@ impl Arbiter {
     /// Whether a lease with a grant in `range` is in the way there whatever is pinned.
     pub(crate) fn has_valid_grant(&self, range: PageRange) -> bool {
         self.grants.overlapping(range).any(|(_, lease)| {
-            let leased = self.leases.get(&lease.id);
-            leased.is_some_and(|(_, leased)| leased.state.is_valid())
+            let lease = self.lease(lease.id);
+            lease.is_some_and(|(_, state)| state.is_valid())
         })
     }
 

@@ -80,4 +80,3 @@ void *pinlease_current_mm_grab(void)
 		mmgrab(current->mm);
 	return current->mm;
 }
-

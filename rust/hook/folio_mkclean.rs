@@ -25,9 +25,7 @@ fn mkclean(original: Original, folio: &Folio) -> c_int {
             .mapping()
             .and_then(|mapping| registry::find(mapping.key()))
         {
-            if leased.has_any_grant() {
-                leased.note_clean(folio);
-            }
+            leased.note_clean(folio);
             trace::mkclean(leased.inode(), folio, cleaned);
         }
     }

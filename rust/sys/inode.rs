@@ -5,7 +5,7 @@
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
 use super::{mapping::Mapping, super_block::SuperBlock};
-use crate::bindings;
+use crate::{bindings, policy::range::PageRange};
 use kernel::{error::to_result, prelude::*, types::Opaque};
 
 /// A `struct inode`, kept by an open file or by whoever lent the reference.
@@ -77,6 +77,11 @@ impl Inode {
     pub(crate) fn wait_for_operations(&self) -> Result {
         // SAFETY: The inode is valid; the caller holds no lock.
         to_result(unsafe { bindings::pinlease_inode_quiesce(self.as_ptr()) })
+    }
+
+    /// Whether the file, as it is now, has all of these pages, the last one at least in part.
+    pub(crate) fn has_pages(&self, range: &PageRange) -> bool {
+        PageRange::covering(0, self.size()).is_ok_and(|whole| whole.contains(range))
     }
 
     /// Whether direct I/O is under way.

@@ -353,7 +353,8 @@ struct pinlease_query {
  * @path:         in: address where the file's path goes; cut when it is longer
  *                than @path_size, without a final 0 then
  * @comm:         out: the holder's name, if @pid is not 0
- * @granted_bytes: out: as PINLEASE_IOC_QUERY tells it
+ * @granted_bytes: out: as PINLEASE_IOC_QUERY tells it; 0 when the caller may not
+ *                see the path
  * @flags:        out: as PINLEASE_IOC_QUERY tells it
  * @reserved2:    0
  *
