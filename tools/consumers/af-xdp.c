@@ -12,19 +12,19 @@
  */
 #define _GNU_SOURCE
 #include <err.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
+
+#include "memory.h"
 
 /* <net/if.h> does not get on with the kernel's headers. */
 unsigned int if_nametoindex(const char *name);
@@ -38,28 +38,6 @@ struct ring {
 	uint32_t *producer, *consumer;
 	void *descriptors;
 };
-
-static void *map_memory(const char *path, size_t *size)
-{
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS, fd = -1;
-	struct stat stat;
-	void *memory;
-
-	*size = OWN_PAGES * CHUNK;
-	if (path) {
-		fd = open(path, O_RDWR);
-		if (fd < 0 || fstat(fd, &stat))
-			err(1, "%s", path);
-		*size = stat.st_size;
-		flags = MAP_SHARED;
-	}
-	memory = mmap(NULL, *size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (memory == MAP_FAILED)
-		err(1, "mmap");
-	if (*size / CHUNK > RING)
-		errx(1, "too long for the ring");
-	return memory;
-}
 
 static void set(int xsk, int option, const char *name, const void *value, size_t size)
 {
@@ -163,7 +141,7 @@ int main(int argc, char **argv)
 	socklen_t length = sizeof(offsets);
 	struct ring fill, received;
 	int xsk, entries = RING, told = 0;
-	size_t size;
+	size_t size = OWN_PAGES * CHUNK;
 
 	if (argc != 2 && argc != 3)
 		errx(2, "usage: af-xdp INTERFACE [FILE]");
@@ -171,6 +149,8 @@ int main(int argc, char **argv)
 	if (!address.sxdp_ifindex)
 		err(1, "%s", argv[1]);
 	umem.addr = (uintptr_t)map_memory(argv[2], &size);
+	if (size / CHUNK > RING)
+		errx(1, "too long for the ring");
 	umem.len = size;
 	xsk = socket(AF_XDP, SOCK_RAW, 0);
 	if (xsk < 0)

@@ -20,11 +20,12 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/pci_regs.h>
 #include <linux/vfio.h>
+
+#include "memory.h"
 
 #define PAGE 4096
 #define OWN_PAGES 4
@@ -51,26 +52,6 @@ static int vfio(int fd, unsigned long command, const char *name, void *argument)
 	if (result < 0)
 		err(1, "%s", name);
 	return result;
-}
-
-static void *map_memory(const char *path, size_t *size)
-{
-	int flags = MAP_PRIVATE | MAP_ANONYMOUS, fd = -1;
-	struct stat stat;
-	void *memory;
-
-	*size = OWN_PAGES * PAGE;
-	if (path) {
-		fd = open(path, O_RDWR);
-		if (fd < 0 || fstat(fd, &stat))
-			err(1, "%s", path);
-		*size = stat.st_size;
-		flags = MAP_SHARED;
-	}
-	memory = mmap(NULL, *size, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (memory == MAP_FAILED)
-		err(1, "mmap");
-	return memory;
 }
 
 /* The device's IOMMU group, in a container of its own. */
@@ -143,7 +124,7 @@ int main(int argc, char **argv)
 	unsigned long long generation;
 	int container, group;
 	uint64_t *source;
-	size_t size;
+	size_t size = OWN_PAGES * PAGE;
 	void *memory;
 
 	if (argc != 2 && argc != 3)

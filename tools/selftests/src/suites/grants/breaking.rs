@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Breakers wait for what others have pinned.
 
-use std::{fs::File, path::Path, thread, time::Duration};
+use std::{fs::File, thread, time::Duration};
 
 use anyhow::{ensure, Result};
 use nix::{
@@ -11,15 +11,15 @@ use nix::{
 };
 use pinlease::{Policy, State};
 
-use super::{grant, pins, pins_pages, AGES, PAGE};
+use super::{file, grant, pins, pins_pages, AGES, PAGE};
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
         channel::{channel, Sender},
-        expect::errno,
+        expect::{errno, from_io},
         page_size, process,
         residue::none_left,
-        Breaking, Broken, Fill, Handler, Mapped,
+        Breaking, Broken, Handler, Mapped,
     },
 };
 
@@ -39,16 +39,6 @@ const PAGES: u64 = 1024;
 /// How long a breaker is watched to wait.
 const WATCHED: Duration = Duration::from_millis(400);
 
-fn file(context: &Context) -> Result<Mapped> {
-    context.load_modules()?;
-    Mapped::create(&context.path("grants"), PAGES, Fill::Written)
-}
-
-fn open(path: &Path) -> nix::Result<File> {
-    let opened = File::options().write(true).open(path);
-    opened.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
-}
-
 /// A breaker that has not begun.  It is made before there are descriptors that
 /// it must not have.
 struct Punch {
@@ -64,7 +54,7 @@ fn punch(mapped: &Mapped, first: u64, pages: u64) -> Result<Punch> {
         may_go.receive(AGES).map_err(|_| Errno::ETIME)?;
         let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
         fallocate(
-            open(&path)?,
+            from_io(File::options().write(true).open(&path))?,
             flags,
             (first * PAGE) as i64,
             (pages * PAGE) as i64,
@@ -93,7 +83,7 @@ fn passes(breaking: Breaking) -> Result<Broken> {
 
 /// Closing answers; but the driver has the pages until it lets go.
 fn closed(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let punch = punch(&mapped, 8, 8)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
     let engine = pins(mapped.address(0), PAGES)?;
@@ -111,7 +101,7 @@ fn closed(context: &Context) -> TestResult {
 
 /// So does shrinking, when nothing is pinned there.
 fn shrunk(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let (first, second) = (punch(&mapped, 0, 8)?, punch(&mapped, 600, 8)?);
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
     let (engine, window) = pins_pages(&mapped, 512..PAGES)?;
@@ -153,7 +143,7 @@ fn holder(mapped: &Mapped) -> Result<process::Forked> {
 
 /// The policy kills, the driver lets go when its file is closed.
 fn killed(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let holder = holder(&mapped)?;
     let broken = passes(punch(&mapped, 8, 8)?.go()?)?;
     ensure!(
@@ -175,7 +165,7 @@ fn killed(context: &Context) -> TestResult {
 /// The holder is killed, but somebody else keeps the driver's file open: the
 /// breaker waits for him.
 fn survivor(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
     let engine = pins(mapped.address(0), PAGES)?;
     let (ready, mut is_ready) = channel::<()>()?;
@@ -196,7 +186,7 @@ fn survivor(context: &Context) -> TestResult {
 
 /// Beside the lease, but in a folio that has a pinned page.
 fn beside(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let punch = punch(&mapped, 17, 4)?;
     let lease = grant(&mapped, 16..17, Policy::Block)?;
     let (engine, window) = pins_pages(&mapped, 16..17)?;
@@ -225,7 +215,7 @@ fn beside(context: &Context) -> TestResult {
 
 /// The policy refuse waits for nobody, also when it is closed.
 fn refuse(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let engine = pins(mapped.address(0), PAGES)?;
     let punched = |what| {
@@ -242,7 +232,7 @@ fn refuse(context: &Context) -> TestResult {
 
 /// A holder would wait for itself.
 fn own(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let _lease = grant(&mapped, 0..PAGES, Policy::Kill)?;
     let _engine = pins(mapped.address(0), PAGES)?;
     let result = nix::unistd::ftruncate(mapped.file(), 8 * page_size() as i64);

@@ -3,14 +3,14 @@
 
 use std::{thread, time::Duration};
 
-use anyhow::{ensure, Result};
+use anyhow::ensure;
 use nix::{
     errno::Errno,
     fcntl::{fallocate, FallocateFlags},
 };
 use pinlease::{Policy, State};
 
-use super::{grant, pins, pins_pages, AGES, PAGE};
+use super::{file, grant, pins, pins_pages, AGES, PAGE};
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
@@ -19,7 +19,7 @@ use crate::{
         proc::wait_for,
         residue::{all_leases, none_left},
         sysctl::drop_caches,
-        DirectReader, Fill, Mapped, Requirement,
+        DirectReader, Mapped, Requirement,
     },
 };
 
@@ -35,11 +35,6 @@ const PAGES: u64 = 64;
 /// What is leased of the folio that somebody changes beside the lease.
 const PART: u64 = 8;
 
-fn file(context: &Context) -> Result<Mapped> {
-    context.load_modules()?;
-    Mapped::create(&context.path("grants"), PAGES, Fill::Written)
-}
-
 fn census(mapped: &Mapped, generation: u64) -> TestResult {
     let requirement = Requirement::Exactly(generation);
     let census = DirectReader::open(mapped.path())?.census(PAGES, requirement)?;
@@ -49,7 +44,7 @@ fn census(mapped: &Mapped, generation: u64) -> TestResult {
 
 /// The descriptor is closed, the driver has not let go.
 fn draining(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
     let id = lease.query()?.id;
     let engine = pins(mapped.address(0), PAGES)?;
@@ -83,7 +78,7 @@ fn draining(context: &Context) -> TestResult {
 /// What the device wrote last, after the last writeback and just before the
 /// driver let go, is not dropped with the clean page in which it is.
 fn last_write(context: &Context, keep: bool) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
     let engine = pins(mapped.address(0), PAGES)?;
     engine.write_all(1)?;
@@ -106,7 +101,7 @@ fn last_write(context: &Context, keep: bool) -> TestResult {
 /// Nor is it when somebody punches a hole beside the lease into the large folio
 /// in which it is, which nobody pins any more.
 fn beside(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PART, Policy::Refuse)?;
     let (engine, window) = pins_pages(&mapped, 0..PART)?;
     engine.write_all(1)?;

@@ -13,7 +13,10 @@ use std::{
 
 use anyhow::{bail, ensure, Context as _, Result};
 use io_uring::{opcode, types, IoUring};
-use nix::sys::signal::{kill, Signal};
+use nix::{
+    sys::signal::{kill, Signal},
+    unistd::truncate,
+};
 use pinlease::{Device, Policy};
 
 use super::{AGES, PAGE};
@@ -78,8 +81,7 @@ fn read(ring: &mut IoUring, mapped: &Mapped, source: &File) -> Result<()> {
 /// READ_FIXED never marks a page dirty: what it read is durable all the same,
 /// while the buffer stays registered, and not without a lease.
 fn uring(context: &Context) -> TestResult {
-    context.load_modules()?;
-    let mapped = Mapped::create(&context.path("grants"), PAGES, Fill::Written)?;
+    let mapped = super::file(context, PAGES)?;
     let refused = ring(&mapped).err().context("registered without a lease")?;
     println!("without a lease: {refused:#}");
     let errno = refused.downcast_ref::<std::io::Error>();
@@ -135,10 +137,7 @@ fn killed(context: &Context) -> TestResult {
         }
         thread::sleep(Duration::from_micros(random.u64(0..30_000)));
         let path = mapped.path().to_owned();
-        let breaking = Breaking::begin(Handler::Interrupts, move || {
-            let file = File::options().write(true).open(&path);
-            nix::unistd::ftruncate(file.map_err(|_| nix::errno::Errno::EIO)?, 0)
-        })?;
+        let breaking = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
         thread::sleep(Duration::from_micros(random.u64(0..60_000)));
         kill(holder.pid(), Signal::SIGKILL)?;
         let begin = Instant::now();

@@ -14,8 +14,8 @@ use nix::errno::Errno;
 use pinlease::{Device, Lease, Policy};
 
 use crate::{
-    harness::Test,
-    support::{expect::errno, page_size, Engine, Mapped, Window},
+    harness::{Context, Test},
+    support::{expect::errno, page_size, Engine, Fill, Mapped, Window},
 };
 
 const PAGE: u64 = page_size() as u64;
@@ -32,6 +32,12 @@ pub fn tests() -> Vec<Test> {
         kills::TESTS,
     ]
     .concat()
+}
+
+/// A file with large folios, where the filesystem has them.
+fn file(context: &Context, pages: u64) -> Result<Mapped> {
+    context.load_modules()?;
+    Mapped::create(&context.path("grants"), pages, Fill::Written)
 }
 
 /// A lease with a grant of pages.

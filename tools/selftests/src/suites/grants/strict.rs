@@ -4,10 +4,10 @@
 use std::thread;
 
 use anyhow::{ensure, Context as _, Result};
-use nix::errno::Errno;
+use nix::{errno::Errno, unistd::truncate};
 use pinlease::{AcquireError, Device, Policy, State};
 
-use super::{grant, pins, pins_pages, refused, AGES, PAGE};
+use super::{file, grant, pins, pins_pages, refused, AGES, PAGE};
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
@@ -35,14 +35,9 @@ pub const TESTS: &[Test] = &[
 
 const PAGES: u64 = 16;
 
-fn file(context: &Context) -> Result<Mapped> {
-    context.load_modules()?;
-    Mapped::create(&context.path("grants"), PAGES, Fill::Written)
-}
-
 /// The control: without a lease GUP refuses.
 fn no_lease(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     refused("no lease", mapped.address(0), PAGES)?;
     // Hooks are there, and a lease of another file.
     let other = Mapped::create(&context.path("leased"), PAGES, Fill::Written)?;
@@ -52,7 +47,7 @@ fn no_lease(context: &Context) -> TestResult {
 
 /// A lease without the flag is for PIN alone.
 fn no_flag(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = Device::open()?
         .lease(&mapped)
         .policy(Policy::Refuse)
@@ -65,7 +60,7 @@ fn no_flag(context: &Context) -> TestResult {
 
 /// All of the mapping's pages, by one lease or by several.
 fn covered(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let table: &[(&[(u64, u64)], bool)] = &[
         (&[(0, 16)], true),
         (&[(0, 8), (8, 16)], true),
@@ -106,7 +101,7 @@ fn covered(context: &Context) -> TestResult {
 
 /// A lease ends with the file; a mapping that does not is not covered.
 fn mapping_longer(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let _lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let longer = Window::new(mapped.file(), 0, (PAGES as usize + 1) * page_size())?;
     refused("a mapping beyond the file", longer.address(), PAGES)?;
@@ -117,7 +112,7 @@ fn mapping_longer(context: &Context) -> TestResult {
 
 /// The holder is a process, not a thread.
 fn threads(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let _lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let address = mapped.address(0).addr();
     let pinned = thread::spawn(move || pins(std::ptr::without_provenance(address), PAGES).is_ok());
@@ -127,7 +122,7 @@ fn threads(context: &Context) -> TestResult {
 
 /// Nobody else's lease helps, also not with a copy of its descriptor.
 fn other_process(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let (ready, mut is_ready) = channel::<()>()?;
     let (done, mut is_done) = channel::<()>()?;
     let holder = process::spawn(|| {
@@ -144,7 +139,7 @@ fn other_process(context: &Context) -> TestResult {
 /// A child has the descriptor and the mapping, but it is not the holder; what
 /// the parent has pinned does not help it.
 fn forked(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let _lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let _engine = pins(mapped.address(0), PAGES)?;
     process::spawn(|| refused("a child", mapped.address(0), PAGES))?.join()?;
@@ -159,7 +154,7 @@ fn forked(context: &Context) -> TestResult {
 
 /// What cannot be written through cannot be pinned for writing.
 fn read_only(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let _lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let window = Window::new(mapped.file(), 0, PAGES as usize * page_size())?;
     // SAFETY: nothing refers to the mapping but raw pointers.
@@ -176,7 +171,7 @@ fn read_only(context: &Context) -> TestResult {
 
 /// A private mapping has copies, with and without a lease.
 fn private(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let pinned = |what: &str| -> TestResult {
         // SAFETY: a new mapping at an address of the kernel's choice.
         let address = unsafe {
@@ -209,7 +204,7 @@ fn private(context: &Context) -> TestResult {
 
 /// A lease that is closed gives no right, though it drains.
 fn closed(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let engine = pins(mapped.address(0), PAGES)?;
     drop(lease);
@@ -221,16 +216,10 @@ fn closed(context: &Context) -> TestResult {
 
 /// Nor does one that is being broken; it does again when that is over.
 fn breaking(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
     let path = mapped.path().to_owned();
-    let breaker = Breaking::begin(Handler::Interrupts, move || {
-        let file = std::fs::File::options()
-            .write(true)
-            .open(&path)
-            .map_err(|_| Errno::EIO)?;
-        nix::unistd::ftruncate(&file, 0)
-    })?;
+    let breaker = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
     let is_breaking = || Ok(lease.query()?.state == State::Breaking);
     crate::support::proc::wait_for("the break", AGES, is_breaking)?;
     refused("a lease that is broken", mapped.address(0), PAGES)?;
@@ -242,7 +231,7 @@ fn breaking(context: &Context) -> TestResult {
 
 /// What is given back is not covered; what others pin cannot be given back.
 fn shrunk(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     let engine = pins(mapped.address(0), PAGES)?;
     let shrinks = || lease.shrink(0, 8 * PAGE).map_err(|error| error.errno());
@@ -256,7 +245,7 @@ fn shrunk(context: &Context) -> TestResult {
 
 /// Nobody can take the pins of others away.
 fn revoke(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let acquired = Device::open()?
         .lease(&mapped)
         .policy(Policy::Revoke)
@@ -271,7 +260,7 @@ fn revoke(context: &Context) -> TestResult {
 
 /// A mapping of two files' pages is two mappings.
 fn other_file(context: &Context) -> TestResult {
-    let mapped = file(context)?;
+    let mapped = file(context, PAGES)?;
     let other = Mapped::create(&context.path("other"), PAGES, Fill::Written)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Refuse)?;
     refused("another file", other.address(0), PAGES)?;
