@@ -115,7 +115,7 @@ impl Event {
             deadline_ns: self.deadline,
             lost: self.lost,
             policy: self.policy,
-            reserved: 0,
+            error: 0,
             comm: uapi::characters(comm),
         }
     }

@@ -228,13 +228,19 @@ struct pinlease_shrink {
  * @pid:         its process, in the reader's pid namespace; 0: there it is not
  *               visible
  * @offset:      first byte of the breaker's range; for ACQUIRED and RELEASED of
- *               the lease's
+ *               the lease's; for ERROR of what could not be saved
  * @length:      bytes of it
  * @time_ns:     when it happened, CLOCK_MONOTONIC
  * @deadline_ns: BREAK: when the policy will act, CLOCK_MONOTONIC; 0: never
  * @lost:        OVERFLOW: how many events are not there
  * @policy:      PINLEASE_POLICY_* of the lease
+ * @error:       ERROR: why, an errno; else 0
  * @comm:        the breaker's name, if @pid is not 0
+ *
+ * ERROR: pages of the range could not be made dirty (ENOSPC, EDQUOT, EIO, ENOMEM)
+ * or written (EIO).  What fails together is one event, whose range has all of it.
+ * The pin stays, and so does what the device wrote: it is tried again whenever
+ * somebody asks for durability, and by the tick.  fsync(2) reports the error, too.
  *
  * read(2) returns as many whole records as fit.  It blocks while there is none,
  * or with O_NONBLOCK fails with EAGAIN; EINVAL: not even one record fits.
@@ -254,7 +260,7 @@ struct pinlease_event {
 	__u64 deadline_ns;
 	__u64 lost;
 	__u32 policy;
-	__u32 reserved;
+	__u32 error;
 	char comm[16];
 };
 
@@ -265,6 +271,7 @@ struct pinlease_event {
 #define PINLEASE_EVENT_OVERFLOW	5	/* events were lost, the ones before this */
 #define PINLEASE_EVENT_ACQUIRED	6	/* only on a watch */
 #define PINLEASE_EVENT_RELEASED	7	/* only on a watch: it ended, nothing is pinned */
+#define PINLEASE_EVENT_ERROR	8	/* what a device wrote could not be saved */
 
 #define PINLEASE_OPERATION_TRUNCATE	1
 #define PINLEASE_OPERATION_PUNCH_HOLE	2
