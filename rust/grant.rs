@@ -16,6 +16,7 @@ use crate::{
         folio_slot::{FolioSlot, Version},
         memlock::Charge,
     },
+    written::Written,
 };
 use kernel::{
     alloc::flags::*,
@@ -30,6 +31,7 @@ pub(crate) struct Grant {
     range: PageRange,
     #[pin]
     notes: SpinLock<Notes>,
+    written: Arc<Written>,
     _charge: Charge,
 }
 
@@ -72,14 +74,21 @@ impl Grant {
         for _ in 0..count {
             slots.push(FolioSlot::new(), flags)?;
         }
+        let written = Written::new(range)?;
         Arc::pin_init(
             pin_init!(Self {
                 range,
                 notes <- new_spinlock!(Notes { slots, count: 0 }),
+                written,
                 _charge: charge,
             }),
             GFP_KERNEL,
         )
+    }
+
+    /// What was written of its pages; of use only for folios that are noted.
+    pub(crate) fn written(&self) -> &Arc<Written> {
+        &self.written
     }
 
     /// The place of a page of the range.

@@ -222,13 +222,16 @@ impl LeasedFile {
         !self.has_grants_near(range) || pinners.have_pinned(self) && !self.others_in(range).pin
     }
 
-    /// Notes that a folio became clean while it was pinned, if others may have pinned it. Any context
-    /// but interrupts.
-    pub(crate) fn note_clean(&self, folio: &Folio) {
-        let Ok(pages) = PageRange::new(folio.index(), folio.pages()) else {
-            return;
-        };
-        let grant = self.arbiter.lock().grant_at(pages);
+    /// Notes that a folio became clean: if it is pinned, others may have pinned it. Any context but
+    /// interrupts.
+    pub(crate) fn note_clean(&self, folio: &Folio, pinned: bool) {
+        let pages = folio.range();
+        let arbiter = self.arbiter.lock();
+        for written in arbiter.written_in(pages) {
+            written.forget(pages);
+        }
+        let grant = arbiter.grant_at(pages).filter(|_| pinned);
+        drop(arbiter);
         if let Some(grant) = grant {
             grant.note(folio);
         }

@@ -4,7 +4,7 @@
 
 use crate::{
     arbiter::PinKey, attach::Attachment, gup::Pinned, leased_file::LeasedFile,
-    policy::range::PageRange, tick,
+    policy::range::PageRange, tick, written::Written,
 };
 use kernel::{new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
@@ -18,6 +18,8 @@ pub(crate) struct HeldPin {
     /// Whether its holder says by MARK what the device wrote.
     pub(crate) marked: bool,
     pages: Pinned,
+    /// `None` if its holder marks.
+    written: Option<Arc<Written>>,
     #[pin]
     users: Mutex<Users>,
     /// Dropped after the pages.
@@ -76,12 +78,14 @@ impl HeldPin {
             key: (lease, id),
             footprint: pages.footprint(),
         };
+        let written = (!marked).then(|| Written::new(pages.range())).transpose()?;
         Arc::pin_init(
             try_pin_init!(Self {
                 id,
                 lease,
                 marked,
                 pages,
+                written,
                 users <- new_mutex!(Users { attachments: KVec::new(), door: Door::Open }),
                 place,
             }),
@@ -95,6 +99,11 @@ impl HeldPin {
 
     pub(crate) fn range(&self) -> PageRange {
         self.pages.range()
+    }
+
+    /// What was written of its pages.
+    pub(crate) fn written(&self) -> Option<&Arc<Written>> {
+        self.written.as_ref()
     }
 
     pub(crate) fn footprint(&self) -> PageRange {

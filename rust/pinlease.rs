@@ -44,6 +44,7 @@ mod tick;
 mod trace;
 mod uapi;
 mod watch;
+mod written;
 
 use device::Device;
 use kernel::{
@@ -122,6 +123,7 @@ impl Machinery {
         watch::init();
         sys::work_queue::init()?;
         sys::sysctl::init();
+        sys::fingerprint::init();
         snapshot::reserve::init().inspect_err(|_| sys::work_queue::exit())?;
         Ok(Self)
     }

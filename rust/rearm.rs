@@ -8,6 +8,8 @@
 //! and quota, and says so when it cannot. Documentation/design.rst tells why a dirty bit is not
 //! enough.
 //!
+//! What is still as it was [written](crate::written) last is left alone.
+//!
 //! Each filesystem's `page_mkwrite` prepares the whole folio, so that one call for each folio does.
 
 use crate::{
@@ -17,9 +19,10 @@ use crate::{
     policy::range::{PageRange, LARGEST_FOLIO},
     sys::{cred, folio::Folio, mapping::Mapping, super_block::WriteGuard},
     trace,
+    written::Written,
 };
 use core::sync::atomic::Ordering;
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc};
 
 /// What to do about a frozen filesystem.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,18 @@ impl LeasedFile {
                 Next::End => return result,
             };
             from = noted.after();
+            // Before the look: when it is not pinned, nothing changes any more.
+            let pinned = noted.folio.maybe_pinned();
+            let pages = noted.folio.range();
+            if grant
+                .written()
+                .is_unchanged(self.mapping(), &noted.folio, pages)
+            {
+                if !pinned {
+                    grant.done(&noted);
+                }
+                continue;
+            }
             let rearmed = self.rearm_folio(&noted.folio, || true);
             result = result.and(rearmed);
             // A device may still write to it: tried again whenever it counts.
@@ -117,11 +132,14 @@ impl LeasedFile {
         let mut result = Ok(());
         for (run, folio) in pin.pages().folios() {
             let first = pin.range().first() + u64::from(run.delta);
-            if PageRange::new(first, run.pages.into()).is_ok_and(|pages| pages.overlaps(&range)) {
-                // Of a pin that ended meanwhile nobody is promised anything.
-                let promised = || self.pin(pin.lease, pin.id).is_some();
-                result = result.and(self.rearm_folio(folio, promised));
+            let pages = PageRange::new(first, run.pages.into())?;
+            let is_as = |written: &Arc<Written>| written.is_unchanged(self.mapping(), folio, pages);
+            if !pages.overlaps(&range) || pin.written().is_some_and(is_as) {
+                continue;
             }
+            // Of a pin that ended meanwhile nobody is promised anything.
+            let promised = || self.pin(pin.lease, pin.id).is_some();
+            result = result.and(self.rearm_folio(folio, promised));
         }
         result
     }

@@ -41,17 +41,27 @@ pub(crate) use completion::{btrfs_layout, learn_btrfs_layout, BioEnd, BtrfsBio, 
 /// Most pages that are written from one snapshot where a bio can be split.
 pub(crate) const PIECE: usize = 256;
 
+/// Pages that are told of at a time.
+const NOTED_AT_ONCE: usize = 16;
+
 /// A vector of our own and the pages in it that are copies.
 pub(crate) struct Snapshot {
     vector: KVVec<bindings::bio_vec>,
-    /// Which elements of `vector` are to be copied.
-    copies: KVVec<u32>,
+    copies: KVVec<Copied>,
     /// The copies' pages; more than are needed, in one of the reserve.
     pages: KVVec<Page>,
     from_reserve: bool,
     completion: completion::Saved,
     /// Where a failure is counted. Not the file: it would be closed from an interrupt.
     failures: Option<Arc<Counters>>,
+}
+
+/// An element of the vector that is a copy.
+#[derive(Clone, Copy)]
+struct Copied {
+    element: u32,
+    /// Which page of the file it is, if it is all of that.
+    page: Option<u64>,
 }
 
 // SAFETY: Once the bio is submitted, only its completion has the snapshot.
@@ -105,6 +115,7 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         return;
     }
     let copied = snapshot.copy();
+    snapshot.note(leased);
     leased
         .counters
         .snapshots
@@ -194,7 +205,11 @@ impl Snapshot {
             if needs_copy(part) {
                 // Pinned as it is, it stays in the cache, also if it was not to.
                 part.folio().keep_in_cache();
-                self.copies.push(index as u32, without_waiting())?;
+                let copied = Copied {
+                    element: index as u32,
+                    page: part.whole_page(),
+                };
+                self.copies.push(copied, without_waiting())?;
             }
         }
         Ok(())
@@ -202,8 +217,8 @@ impl Snapshot {
 
     /// Copies, and returns how many pages.
     fn copy(&mut self) -> usize {
-        for (&index, page) in self.copies.iter().zip(&self.pages) {
-            let segment = &mut self.vector[index as usize];
+        for (copied, page) in self.copies.iter().zip(&self.pages) {
+            let segment = &mut self.vector[copied.element as usize];
             let copy = page.as_ptr();
             // SAFETY: Both pages are valid, and the segment is within one.
             unsafe {
@@ -217,6 +232,15 @@ impl Snapshot {
             segment.bv_page = copy;
         }
         self.copies.len()
+    }
+
+    /// Tells who remembers it what is going to be written.
+    fn note(&self, leased: &LeasedFile) {
+        let copies = self.copies.chunks(NOTED_AT_ONCE);
+        for (copies, pages) in copies.zip(self.pages.chunks(NOTED_AT_ONCE)) {
+            let whole = copies.iter().zip(pages);
+            leased.note_written(whole.filter_map(|(copied, page)| Some((copied.page?, page))));
+        }
     }
 
     /// Frees it or gives it back. Any context.

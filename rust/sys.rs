@@ -15,6 +15,7 @@ pub(crate) mod cred;
 pub(crate) mod fasync;
 pub(crate) mod file;
 pub(crate) mod file_lease;
+pub(crate) mod fingerprint;
 pub(crate) mod folio;
 pub(crate) mod folio_slot;
 pub(crate) mod freeze;

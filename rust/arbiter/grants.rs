@@ -13,6 +13,7 @@ use crate::{
         range::{PageRange, LARGEST_FOLIO},
     },
     sys::{interval_map::Room, process::Process},
+    written::Written,
 };
 use kernel::sync::Arc;
 
@@ -30,6 +31,14 @@ impl Arbiter {
     pub(crate) fn grant_at(&self, range: PageRange) -> Option<Arc<Grant>> {
         let (_, lease) = self.grants.overlapping(range).next()?;
         lease.grant().cloned()
+    }
+
+    /// Who remembers what was written of pages of `range`.
+    pub(crate) fn written_in(&self, range: PageRange) -> impl Iterator<Item = &Arc<Written>> {
+        let pins = self.pins.overlapping(range);
+        let pins = pins.filter_map(|(_, record)| record.pin.as_ref()?.written());
+        let grants = self.grants.overlapping(range);
+        pins.chain(grants.filter_map(|(_, lease)| Some(lease.grant()?.written())))
     }
 
     /// The lease with a grant in `range` that has the smallest id from `id` on.

@@ -50,6 +50,8 @@ bool pinlease_mm_is_of(struct mm_struct *mm, struct pid *process);
 struct address_space *pinlease_folio_file_mapping(struct folio *folio);
 unsigned long pinlease_folio_nr_pages(struct folio *folio);
 unsigned long pinlease_folio_page_idx(struct folio *folio, struct page *page);
+struct page *pinlease_folio_page(struct folio *folio, unsigned long index);
+u32 pinlease_mapping_wb_err(const struct address_space *mapping);
 bool pinlease_mapping_stable_writes(const struct address_space *mapping);
 void pinlease_mapping_set_stable_writes(struct address_space *mapping);
 void pinlease_mapping_clear_stable_writes(struct address_space *mapping);
@@ -59,6 +61,10 @@ int pinlease_charge_pinned(struct user_struct *user, struct mm_struct *mm, unsig
 void pinlease_uncharge_pinned(struct user_struct *user, struct mm_struct *mm, unsigned long pages);
 struct user_struct *pinlease_get_current_user(void);
 void pinlease_put_user(struct user_struct *user);
+
+/* fingerprint.c */
+void pinlease_fingerprint_init(void);
+void pinlease_fingerprint(struct page *page, u8 *digest);
 
 /* fs.c */
 int pinlease_may_lease(struct file *file);

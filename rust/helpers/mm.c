@@ -44,6 +44,16 @@ unsigned long pinlease_folio_page_idx(struct folio *folio, struct page *page)
 	return folio_page_idx(folio, page);
 }
 
+struct page *pinlease_folio_page(struct folio *folio, unsigned long index)
+{
+	return folio_page(folio, index);
+}
+
+u32 pinlease_mapping_wb_err(const struct address_space *mapping)
+{
+	return READ_ONCE(mapping->wb_err);
+}
+
 bool pinlease_mapping_stable_writes(const struct address_space *mapping)
 {
 	return mapping_stable_writes(mapping);

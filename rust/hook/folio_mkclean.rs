@@ -11,7 +11,8 @@
 //!
 //! What others have pinned under a grant is [noted](crate::grant): every way to be clean passes here,
 //! also those on which no bio of the filesystem's carries the folio. Who makes it dirty again
-//! waits for the folio lock, and for the writeback.
+//! waits for the folio lock, and for the writeback. What was [written](crate::written) of it before
+//! counts no more.
 
 use crate::{registry, sys::folio::Folio, trace};
 use kernel::prelude::*;
@@ -20,12 +21,14 @@ use pinlease_macros::hook;
 #[hook(function = folio_mkclean)]
 fn mkclean(original: Original, folio: &Folio) -> c_int {
     let cleaned = original.call(folio);
-    if folio.maybe_pinned() {
-        if let Some(leased) = folio
-            .mapping()
-            .and_then(|mapping| registry::find(mapping.key()))
-        {
-            leased.note_clean(folio);
+    // Of leased files all mappings have stable writes.
+    let mapping = folio
+        .mapping()
+        .filter(|mapping| mapping.has_stable_writes());
+    if let Some(leased) = mapping.and_then(|mapping| registry::find(mapping.key())) {
+        let pinned = folio.maybe_pinned();
+        leased.note_clean(folio, pinned);
+        if pinned {
             trace::mkclean(leased.inode(), folio, cleaned);
         }
     }

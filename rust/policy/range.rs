@@ -50,6 +50,13 @@ impl PageRange {
         }
     }
 
+    /// The pages of a folio, which are in a file.
+    pub fn of_folio(first: u64, count: u64) -> Self {
+        debug_assert!(Self::new(first, count).is_ok());
+        // INVARIANT: A folio has a page, and a file can have no page beyond.
+        Self { first, count }
+    }
+
     /// `length` bytes from `offset`, which is a multiple of the page size; `length` is rounded up.
     pub fn aligned(offset: u64, length: u64) -> Result<Self, RangeError> {
         if offset & (PAGE_SIZE - 1) != 0 {

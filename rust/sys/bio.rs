@@ -134,6 +134,12 @@ impl PagePart {
         unsafe { Folio::of_page(self.page) }
     }
 
+    /// Which page of the file it is, if it is all of that.
+    pub(crate) fn whole_page(&self) -> Option<u64> {
+        let is_whole = u64::from(self.length) == PAGE_SIZE;
+        is_whole.then(|| self.folio().index_of(self.page))
+    }
+
     pub(crate) fn as_segment(&self) -> bindings::bio_vec {
         bindings::bio_vec {
             bv_page: self.page,

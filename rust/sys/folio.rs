@@ -5,9 +5,9 @@
 //! C header: [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h)
 
 use super::mapping::Mapping;
-use crate::bindings;
+use crate::{bindings, policy::range::PageRange};
 use core::{mem::ManuallyDrop, ops::Deref, ptr::NonNull};
-use kernel::types::Opaque;
+use kernel::{ffi::c_ulong, types::Opaque};
 
 /// A `struct folio`, kept by whoever lent the reference.
 ///
@@ -58,6 +58,23 @@ impl Folio {
     pub(crate) fn pages(&self) -> u64 {
         // SAFETY: The folio is valid.
         unsafe { bindings::pinlease_folio_nr_pages(self.as_ptr()) as u64 }
+    }
+
+    /// Its pages in the file.
+    pub(crate) fn range(&self) -> PageRange {
+        PageRange::of_folio(self.index(), self.pages())
+    }
+
+    /// Its page number `place`, of [`pages`](Self::pages).
+    pub(super) fn page(&self, place: u64) -> *mut bindings::page {
+        // SAFETY: The folio is valid; nothing but an address is computed.
+        unsafe { bindings::pinlease_folio_page(self.as_ptr(), place as c_ulong) }
+    }
+
+    /// Which page of the file a page of it is.
+    pub(super) fn index_of(&self, page: *mut bindings::page) -> u64 {
+        // SAFETY: The folio is valid; nothing but a difference is computed.
+        self.index() + unsafe { bindings::pinlease_folio_page_idx(self.as_ptr(), page) as u64 }
     }
 
     /// It was made for a write that does not want it cached (`RWF_DONTCACHE`): writeback drops such a

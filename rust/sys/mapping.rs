@@ -8,6 +8,10 @@ use super::symbol;
 use crate::{bindings, policy::range::PageRange};
 use kernel::{prelude::*, types::Opaque};
 
+/// Failures to write a file up to some time (`errseq_t`): equal ones are of the same failures.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct WriteErrors(u32);
+
 /// A `struct address_space`.
 #[repr(transparent)]
 pub(crate) struct Mapping(Opaque<bindings::address_space>);
@@ -54,6 +58,18 @@ impl Mapping {
     pub(crate) fn set_error(&self, error: Error) {
         // SAFETY: The mapping is valid.
         unsafe { bindings::pinlease_mapping_set_error(self.as_ptr(), error.to_errno()) };
+    }
+
+    /// What is known of failed writes; `None` when nobody has seen the last failure, as then the next
+    /// one may not show.
+    ///
+    /// C: `lib/errseq.c`
+    pub(crate) fn write_errors(&self) -> Option<WriteErrors> {
+        // SAFETY: The mapping is valid.
+        let sequence = unsafe { bindings::pinlease_mapping_wb_err(self.as_ptr()) };
+        const SEEN: u32 = 1 << 12;
+        let error = sequence & (SEEN - 1);
+        (error == 0 || sequence & SEEN != 0).then_some(WriteErrors(sequence))
     }
 
     /// Whether a folio with a page of `range` is pinned. May sleep.

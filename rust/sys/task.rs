@@ -35,6 +35,12 @@ pub(crate) fn has_cap_sys_admin() -> bool {
     unsafe { bindings::pinlease_capable_admin() }
 }
 
+/// Lets others run, if it ran long. May sleep.
+pub(crate) fn reschedule() {
+    // SAFETY: The caller may sleep.
+    unsafe { bindings::__cond_resched() };
+}
+
 /// What tells it from other tasks that run.
 pub(crate) fn key() -> usize {
     // SAFETY: Any context; the pointer is only compared.

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h)
 
-use super::{file::FileExt, folio::Folio, process::Process};
+use super::{file::FileExt, folio::Folio, process::Process, task};
 use crate::{bindings, policy::range::PageRange};
 use kernel::{fs::File, prelude::*, sync::aref::ARef, types::Opaque};
 
@@ -133,8 +133,7 @@ impl PrivateVma {
                 }
                 result if result & bindings::vm_fault_reason_VM_FAULT_NOPAGE != 0 => {
                     // The folio changed hands, or the filesystem wants to be asked again.
-                    // SAFETY: We may sleep.
-                    unsafe { bindings::__cond_resched() };
+                    task::reschedule();
                 }
                 _ => return Err(self.file.fault_error()),
             }
