@@ -19,10 +19,11 @@ use crate::{
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{
     fs::File,
-    new_mutex, new_spinlock,
+    impl_has_work, new_mutex, new_spinlock, new_work,
     prelude::*,
     sync::{aref::ARef, Arc, Mutex, SetOnce, SpinLock},
     time::{Instant, Monotonic},
+    workqueue::Work,
 };
 
 /// What is known of a leased file.
@@ -48,8 +49,15 @@ pub(crate) struct LeasedFile {
     begun: Mutex<bool>,
     /// Shared with snapshots that are being written.
     pub(crate) counters: Arc<Counters>,
+    /// The tick's.
+    #[pin]
+    tick: Work<LeasedFile>,
     armed: AtomicU64,
     created: Instant<Monotonic>,
+}
+
+impl_has_work! {
+    impl HasWork<Self> for LeasedFile { self.tick }
 }
 
 /// Counts since the file's first lease.
@@ -82,6 +90,7 @@ impl LeasedFile {
                 changed <- WaitQueue::new(),
                 begun <- new_mutex!(false),
                 counters,
+                tick <- new_work!("pinlease_tick"),
                 armed: AtomicU64::new(0),
                 created: Instant::now(),
             }),

@@ -44,6 +44,7 @@ mod tick;
 mod trace;
 mod uapi;
 mod watch;
+mod waves;
 mod written;
 
 use device::Device;
@@ -124,7 +125,7 @@ impl Machinery {
         sys::work_queue::init()?;
         sys::sysctl::init();
         sys::fingerprint::init();
-        snapshot::reserve::init().inspect_err(|_| sys::work_queue::exit())?;
+        snapshot::reserve::init().inspect_err(|_| drop(sys::work_queue::close()))?;
         Ok(Self)
     }
 }
@@ -134,8 +135,10 @@ impl Drop for Machinery {
         hook::install::remove();
         hook::install::quiesce();
         // Until here, operations that end could start these again.
+        let queue = sys::work_queue::close();
         expiry::stop();
-        sys::work_queue::exit();
+        tick::stop();
+        drop(queue);
         tick::stop();
         registry::sweep();
         snapshot::wait_until_written();

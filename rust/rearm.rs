@@ -19,6 +19,7 @@ use crate::{
     policy::range::{PageRange, LARGEST_FOLIO},
     sys::{cred, folio::Folio, mapping::Mapping, super_block::WriteGuard},
     trace,
+    waves::Waves,
     written::Written,
 };
 use core::sync::atomic::Ordering;
@@ -35,19 +36,30 @@ pub(crate) enum Frozen {
 }
 
 impl LeasedFile {
-    /// Re-arms the pinned folios of `range`, but for pins whose holder marks. May sleep long.
+    /// Re-arms the pinned folios of `range`, but for pins whose holder marks, in [waves](Waves). May
+    /// sleep long.
     ///
     /// Every folio is tried. The first error is returned, and is also what the next fsync of every
     /// open file reports. Errors: `EBUSY` (frozen; only with [`Frozen::Refuse`], and then nothing
     /// is recorded), `ENOMEM`, `EIO`.
     pub(crate) fn rearm(&self, range: PageRange, frozen: Frozen) -> Result {
-        self.rearm_pins(range, frozen, |pin| !pin.marked)
-            .and(self.rearm_others(range, frozen))
+        let mut waves = Waves::new(self.mapping());
+        self.rearm_some(range, frozen, Some(&mut waves), |pin| !pin.marked)
+            .and(self.rearm_noted(range, frozen, Some(&mut waves)))
     }
 
     /// Re-arms the folios of `range` that became clean while others pinned them. As
     /// [`rearm`](Self::rearm); what fails stays noted while it is pinned.
     pub(crate) fn rearm_others(&self, range: PageRange, frozen: Frozen) -> Result {
+        self.rearm_noted(range, frozen, None)
+    }
+
+    fn rearm_noted(
+        &self,
+        range: PageRange,
+        frozen: Frozen,
+        mut waves: Option<&mut Waves<'_>>,
+    ) -> Result {
         if !self.has_grants_near(range) {
             return Ok(());
         }
@@ -56,13 +68,18 @@ impl LeasedFile {
         let mut result = Ok(());
         for (lease, _) in self.grants_in(range.widened(LARGEST_FOLIO)) {
             if let Some(grant) = lease.grant() {
-                result = result.and(self.rearm_grant(grant, range));
+                result = result.and(self.rearm_grant(grant, range, waves.as_deref_mut()));
             }
         }
         result
     }
 
-    fn rearm_grant(&self, grant: &Grant, range: PageRange) -> Result {
+    fn rearm_grant(
+        &self,
+        grant: &Grant,
+        range: PageRange,
+        mut waves: Option<&mut Waves<'_>>,
+    ) -> Result {
         let mut result = Ok(());
         let mut from = 0;
         loop {
@@ -87,7 +104,7 @@ impl LeasedFile {
                 }
                 continue;
             }
-            let rearmed = self.rearm_folio(&noted.folio, || true);
+            let rearmed = self.rearm_folio(&noted.folio, waves.as_deref_mut(), || true);
             result = result.and(rearmed);
             // A device may still write to it: tried again whenever it counts.
             let stays = rearmed.is_err()
@@ -114,10 +131,20 @@ impl LeasedFile {
         frozen: Frozen,
         wanted: impl Fn(&HeldPin) -> bool,
     ) -> Result {
+        self.rearm_some(range, frozen, None, wanted)
+    }
+
+    fn rearm_some(
+        &self,
+        range: PageRange,
+        frozen: Frozen,
+        mut waves: Option<&mut Waves<'_>>,
+        wanted: impl Fn(&HeldPin) -> bool,
+    ) -> Result {
         let mut result = Ok(());
         for pin in self.pins() {
             if wanted(&pin) && pin.range().overlaps(&range) {
-                result = result.and(self.rearm_pin(&pin, range, frozen));
+                result = result.and(self.rearm_part(&pin, range, frozen, waves.as_deref_mut()));
             }
         }
         result
@@ -125,6 +152,16 @@ impl LeasedFile {
 
     /// Re-arms the folios of `pin` that have pages in `range`. As [`rearm`](Self::rearm).
     pub(crate) fn rearm_pin(&self, pin: &HeldPin, range: PageRange, frozen: Frozen) -> Result {
+        self.rearm_part(pin, range, frozen, None)
+    }
+
+    fn rearm_part(
+        &self,
+        pin: &HeldPin,
+        range: PageRange,
+        frozen: Frozen,
+        mut waves: Option<&mut Waves<'_>>,
+    ) -> Result {
         // A folio must not be written to on behalf of whoever happens to call: space that is
         // reserved for root, and quota, are the lease holder's.
         let _holder = cred::act_as(self.file().cred());
@@ -139,7 +176,7 @@ impl LeasedFile {
             }
             // Of a pin that ended meanwhile nobody is promised anything.
             let promised = || self.pin(pin.lease, pin.id).is_some();
-            result = result.and(self.rearm_folio(folio, promised));
+            result = result.and(self.rearm_folio(folio, waves.as_deref_mut(), promised));
         }
         result
     }
@@ -152,7 +189,12 @@ impl LeasedFile {
         }
     }
 
-    fn rearm_folio(&self, folio: &Folio, promised: impl FnOnce() -> bool) -> Result {
+    fn rearm_folio(
+        &self,
+        folio: &Folio,
+        waves: Option<&mut Waves<'_>>,
+        promised: impl FnOnce() -> bool,
+    ) -> Result {
         let vma = self.private_vma().ok_or(EIO)?;
         let result = vma.make_writable(folio).map_err(|error| match error {
             // It left the file under the pin: nothing that is written to it can be saved.
@@ -163,6 +205,9 @@ impl LeasedFile {
         match result {
             Ok(()) => {
                 self.counters.rearmed.fetch_add(1, Ordering::Relaxed);
+                if let Some(waves) = waves {
+                    waves.add(folio);
+                }
             }
             Err(error) if promised() => {
                 self.counters.errors.fetch_add(1, Ordering::Relaxed);

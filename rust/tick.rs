@@ -5,12 +5,13 @@
 
 use crate::{
     draining, hook,
+    leased_file::LeasedFile,
     policy::range::PageRange,
     rearm::Frozen,
     registry,
-    sys::{sysctl, work::StaticWork},
+    sys::{sysctl, work::StaticWork, work_queue},
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, sync::Arc, workqueue::WorkItem};
 
 static WORK: StaticWork = StaticWork::new(run);
 
@@ -71,19 +72,35 @@ fn run() {
     drop(changes);
 }
 
-/// Re-arms files whose last time is as long ago as dirty data may get old.
+/// Re-arms files whose last time is too long ago, each for itself: one may have to wait for its disk.
 fn rearm_old() {
-    let expire = u64::from(sysctl::dirty_expire_centisecs()) * 10;
-    for file in registry::files() {
-        if file.milliseconds_since_arming() < expire {
-            continue;
+    for file in registry::files().filter(|file| is_due(file)) {
+        if let Some(queue) = work_queue::queue() {
+            // If it still waits for the last time, it goes on.
+            let _ = queue.enqueue(file);
+        }
+    }
+}
+
+/// Whether the last time is as long ago as dirty data may get old.
+fn is_due(file: &LeasedFile) -> bool {
+    file.milliseconds_since_arming() >= u64::from(sysctl::dirty_expire_centisecs()) * 10
+}
+
+impl WorkItem for LeasedFile {
+    type Pointer = Arc<Self>;
+
+    /// Re-arms it. May sleep long.
+    fn run(this: Arc<Self>) {
+        if !is_due(&this) {
+            return;
         }
         let rearmed = PageRange::from_byte(0)
             .map_err(Error::from)
-            .and_then(|all| file.rearm(all, Frozen::Refuse));
+            .and_then(|all| this.rearm(all, Frozen::Refuse));
         // A frozen filesystem is tried again next time; other errors wait for fsync.
         if rearmed != Err(EBUSY) {
-            file.note_arming();
+            this.note_arming();
         }
     }
 }

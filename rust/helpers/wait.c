@@ -15,7 +15,7 @@ void pinlease_poll_wait(struct file *file, struct wait_queue_head *head,
 	poll_wait(file, head, table);
 }
 
-/* Leases whose policy acts, each in a worker of its own. */
+/* Leases whose policy acts and files that are re-armed, each in a worker of its own. */
 struct workqueue_struct *pinlease_alloc_workqueue(void)
 {
 	return alloc_workqueue("pinlease", WQ_UNBOUND, WQ_MAX_ACTIVE);

@@ -106,6 +106,13 @@ impl Mapping {
         PageRange::new(first as u64, pages as u64).ok()
     }
 
+    /// Begins to write what is dirty of `range`; errors are left to fsync. May sleep.
+    pub(crate) fn start_writeback(&self, range: PageRange) {
+        let (first, last) = range.bytes();
+        // SAFETY: The mapping is valid.
+        unsafe { bindings::filemap_fdatawrite_range(self.as_ptr(), first as i64, last as i64) };
+    }
+
     /// Waits for writeback in flight, leaving its errors to fsync. May sleep.
     pub(crate) fn wait_for_writeback(&self, range: PageRange) {
         let (first, last) = range.bytes();

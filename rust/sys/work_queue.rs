@@ -21,18 +21,27 @@ pub(crate) fn init() -> Result {
     Ok(())
 }
 
-/// Waits until all work is done; none may come any more. May sleep.
-pub(crate) fn exit() {
-    let queue = QUEUE.swap(core::ptr::null_mut(), Ordering::AcqRel);
-    if !queue.is_null() {
-        // SAFETY: It was allocated by `init`, and nobody uses it any more.
-        unsafe { bindings::destroy_workqueue(queue) };
+/// The queue, which nobody is given any more. Drop it when those who were have put work into it:
+/// that waits until all is done, and may sleep.
+pub(crate) struct Closed(*mut bindings::workqueue_struct);
+
+/// Gives the queue to nobody any more.
+pub(crate) fn close() -> Closed {
+    Closed(QUEUE.swap(core::ptr::null_mut(), Ordering::AcqRel))
+}
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: It was allocated by `init`, and nobody uses it any more.
+            unsafe { bindings::destroy_workqueue(self.0) };
+        }
     }
 }
 
-/// The queue; `None` before [`init`] and after [`exit`].
+/// The queue; `None` before [`init`] and after [`close`].
 pub(crate) fn queue() -> Option<&'static Queue> {
     let queue = QUEUE.load(Ordering::Acquire);
-    // SAFETY: The queue lives until `exit`, when nobody uses it any more.
+    // SAFETY: The queue lives until `Closed` is dropped, when nobody uses it any more.
     (!queue.is_null()).then(|| unsafe { Queue::from_raw(queue) })
 }
