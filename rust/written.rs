@@ -8,7 +8,7 @@
 //! had that content:
 //!
 //! * `folio_mkclean`, which every way to be clean passes, forgets it, and the submission of the
-//!   snapshot notes it;
+//!   snapshot notes it; two submissions with different contents make it void;
 //! * when a write of the file failed, or what has to follow it (`wb_err` of the mapping), all
 //!   are void;
 //! * it lives as long as the pin, or as long as the folio is noted under a grant: meanwhile
@@ -22,7 +22,7 @@ use crate::{
     leased_file::LeasedFile,
     policy::range::PageRange,
     sys::{
-        fingerprint::Fingerprint,
+        fingerprint::{Fingerprint, Memory},
         folio::Folio,
         mapping::{Mapping, WriteErrors},
         task,
@@ -39,8 +39,8 @@ pub(crate) struct Written {
 }
 
 struct Table {
-    /// Pages in pieces of [`PIECE`]; one without a fingerprint is empty.
-    pieces: KVVec<KVec<Option<Fingerprint>>>,
+    /// Pages in pieces of [`PIECE`]; one of which nothing is remembered is empty.
+    pieces: KVVec<KVec<Memory>>,
     /// What was known of failed writes when they were noted.
     errors: WriteErrors,
 }
@@ -74,8 +74,12 @@ impl Written {
         }
         let piece = &mut table.pieces[piece];
         let flags = GFP_NOWAIT | __GFP_NOWARN;
-        if !piece.is_empty() || piece.extend_with(PIECE as usize, None, flags).is_ok() {
-            piece[place] = Some(fingerprint);
+        if !piece.is_empty()
+            || piece
+                .extend_with(PIECE as usize, Memory::NOTHING, flags)
+                .is_ok()
+        {
+            piece[place].submits(fingerprint);
         }
     }
 
@@ -87,8 +91,8 @@ impl Written {
         let mut table = self.table.lock();
         for page in pages.first()..pages.end() {
             if let Some((piece, place)) = self.place(page) {
-                if let Some(fingerprint) = table.pieces[piece].get_mut(place) {
-                    *fingerprint = None;
+                if let Some(memory) = table.pieces[piece].get_mut(place) {
+                    *memory = Memory::NOTHING;
                 }
             }
         }
@@ -116,10 +120,10 @@ impl Written {
         if table.errors != errors {
             return None;
         }
-        *table.pieces[piece].get(place)?
+        table.pieces[piece].get(place)?.fingerprint()
     }
 
-    /// Where the fingerprint of a page goes: in which piece, and where in that.
+    /// Where a page is remembered: in which piece, and where in that.
     fn place(&self, page: u64) -> Option<(usize, usize)> {
         let place = page.checked_sub(self.range.first())?;
         (place < self.range.count()).then_some(((place / PIECE) as usize, (place % PIECE) as usize))

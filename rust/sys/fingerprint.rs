@@ -11,12 +11,11 @@
 
 use super::folio::Folio;
 use crate::bindings;
-use core::num::NonZeroU128;
 use kernel::page::Page;
 
 /// The fingerprint of a page's content.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Fingerprint(NonZeroU128);
+pub(crate) struct Fingerprint(u128);
 
 /// Draws the key. Once, before anything else here.
 pub(crate) fn init() {
@@ -45,7 +44,37 @@ impl Fingerprint {
         let mut digest = [0; 16];
         // SAFETY: As the caller promises; the digest has 16 bytes.
         unsafe { bindings::pinlease_fingerprint(page, digest.as_mut_ptr()) };
-        // That 0 and 1 are taken for the same is one more root.
-        Self(NonZeroU128::new(u128::from_ne_bytes(digest)).unwrap_or(NonZeroU128::MIN))
+        // That the smallest are taken for one are a few roots more.
+        Self(u128::from_ne_bytes(digest).max(Memory::FIRST))
+    }
+}
+
+/// What is remembered of a page that was made clean, in 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Memory(u128);
+
+impl Memory {
+    /// Nothing was submitted since.
+    pub(crate) const NOTHING: Self = Self(0);
+
+    /// Different contents were: it is not known which is the file's.
+    const AMBIGUOUS: Self = Self(1);
+
+    /// The smallest value of a fingerprint.
+    const FIRST: u128 = 2;
+
+    /// A snapshot with that content is submitted.
+    pub(crate) fn submits(&mut self, fingerprint: Fingerprint) {
+        let submitted = Self(fingerprint.0);
+        *self = match *self {
+            Self::NOTHING => submitted,
+            known if known == submitted => submitted,
+            _ => Self::AMBIGUOUS,
+        };
+    }
+
+    /// The content that was submitted.
+    pub(crate) fn fingerprint(self) -> Option<Fingerprint> {
+        (self.0 >= Self::FIRST).then_some(Fingerprint(self.0))
     }
 }
