@@ -20,9 +20,12 @@
 
 use crate::{
     leased_file::LeasedFile,
-    policy::range::PageRange,
+    policy::{
+        range::PageRange,
+        written::{Fingerprint, Memory},
+    },
     sys::{
-        fingerprint::{Fingerprint, Memory},
+        fingerprint,
         folio::Folio,
         mapping::{Mapping, WriteErrors},
         task,
@@ -108,7 +111,7 @@ impl Written {
             let Some(written) = self.get(errors, page) else {
                 return false;
             };
-            written == Fingerprint::of_folio(folio, page - folio.index())
+            Some(written) == fingerprint::of_folio(folio, page.wrapping_sub(folio.index()))
         });
         task::reschedule();
         unchanged
@@ -147,7 +150,7 @@ impl LeasedFile {
         for (index, page) in pages {
             let mut wanted = tables.iter().filter(|table| table.place(index).is_some());
             if let Some(table) = wanted.next() {
-                let fingerprint = Fingerprint::of(page);
+                let fingerprint = fingerprint::of_page(page);
                 table.note(errors, index, fingerprint);
                 wanted.for_each(|table| table.note(errors, index, fingerprint));
             }

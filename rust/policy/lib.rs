@@ -13,3 +13,4 @@ pub mod limits;
 pub mod range;
 pub mod structure_size;
 pub mod waits;
+pub mod written;
