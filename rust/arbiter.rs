@@ -6,11 +6,13 @@
 //! Everything here happens under one spinlock, that of the leased file; what a single lease means
 //! for a breaker is [`LeaseState`]'s to say.
 
+mod failures;
 mod grants;
 
 use crate::{
     breaker::{next_in_sequence, Breaker, Operation},
     event::{About, Event},
+    failure::Failure,
     holder::Holder,
     lease::Lease,
     pin::HeldPin,
@@ -48,6 +50,8 @@ pub(crate) struct Arbiter {
     late: Option<PageRange>,
     /// Leases that are about to be added.
     coming: usize,
+    /// Whether a lease has a failure of which nobody was told.
+    failed: bool,
     /// The breaker that a signal interrupted last, and when that was.
     interrupted: Option<(Arc<Breaker>, u64)>,
 }
@@ -81,6 +85,8 @@ pub(crate) struct Leased {
     told: Option<Arc<Breaker>>,
     /// The breaker that met it last.
     met: u64,
+    /// What could not be saved, of which nobody was told.
+    failure: Option<Failure>,
 }
 
 impl Leased {
@@ -90,6 +96,7 @@ impl Leased {
             lease,
             told: None,
             met: 0,
+            failure: None,
         }
     }
 
@@ -142,6 +149,7 @@ impl Arbiter {
             looks: IntervalMap::new(),
             late: None,
             coming: 0,
+            failed: false,
             interrupted: None,
         }
     }

@@ -16,6 +16,7 @@ pub(crate) struct Event {
     time: u64,
     deadline: u64,
     lost: u64,
+    error: u32,
 }
 
 /// Of which lease an event tells.
@@ -39,6 +40,7 @@ impl Event {
             time: clock::now(),
             deadline: 0,
             lost: 0,
+            error: 0,
         }
     }
 
@@ -66,6 +68,14 @@ impl Event {
         Self::new(bindings::PINLEASE_EVENT_REFUSED, about, Some(breaker))
     }
 
+    /// What is in the range of `about` could not be saved.
+    pub(crate) fn error(about: About, error: Error) -> Self {
+        Self {
+            error: error.to_errno().unsigned_abs(),
+            ..Self::new(bindings::PINLEASE_EVENT_ERROR, about, None)
+        }
+    }
+
     /// It was acquired.
     pub(crate) fn acquired(about: About) -> Self {
         Self::new(bindings::PINLEASE_EVENT_ACQUIRED, about, None)
@@ -83,6 +93,7 @@ impl Event {
             breaker: None,
             deadline: 0,
             lost,
+            error: 0,
             ..self.clone()
         }
     }
@@ -115,7 +126,7 @@ impl Event {
             deadline_ns: self.deadline,
             lost: self.lost,
             policy: self.policy,
-            error: 0,
+            error: self.error,
             comm: uapi::characters(comm),
         }
     }

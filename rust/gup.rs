@@ -47,7 +47,7 @@ fn refusal(lease: &Lease, range: PageRange) -> Error {
     if !lease.file().inode().has_pages(&range) {
         return ENXIO;
     }
-    lease.file().file().fault_error()
+    lease.file().file().fault_error(PAGE_SIZE)
 }
 
 impl Pinned {
@@ -56,7 +56,7 @@ impl Pinned {
     /// first, as for a write fault. May sleep.
     ///
     /// Errors: `EFAULT` no such mapping, `ENXIO` another file or outside of the lease, `ENOMEM`
-    /// RLIMIT_MEMLOCK or memory, `ENOSPC` and `EIO` the filesystem refuses, `EINTR`.
+    /// RLIMIT_MEMLOCK or memory, `EDQUOT`, `ENOSPC` and `EIO` the filesystem refuses, `EINTR`.
     pub(crate) fn new(lease: &Lease, address: usize, pages: u64) -> Result<Self> {
         let range = mapped_range(lease, address, pages)?;
         let mut pinned = Self {

@@ -330,6 +330,7 @@ impl Lease {
         if !self.end_pins(frozen) || !self.others_ended(frozen) {
             return false;
         }
+        self.file.tell_failures();
         let state = self.state();
         let leased = self.file.arbiter.lock().remove_lease(self.id);
         self.file.changed.wake_all();

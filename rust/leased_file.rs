@@ -9,10 +9,12 @@
 
 use crate::{
     arbiter::{Arbiter, PinKey},
+    failure::Passes,
     pin::HeldPin,
+    policy::range::PageRange,
     sys::{
-        file::FileExt, file_lease::FileLease, inode::Inode, mapping::Mapping, mm::Mm,
-        operation_section, super_block::SuperBlock, vma::PrivateVma, vma::Vma,
+        file::FileExt, file_lease::FileLease, inode::Inode, irq_lock::IrqLock, mapping::Mapping,
+        mm::Mm, operation_section, super_block::SuperBlock, vma::PrivateVma, vma::Vma,
         wait_queue::WaitQueue,
     },
 };
@@ -52,6 +54,9 @@ pub(crate) struct LeasedFile {
     /// The tick's.
     #[pin]
     tick: Work<LeasedFile>,
+    pub(crate) passes: Passes,
+    /// Errors of `counters` when an fsync failed last.
+    pub(crate) explained: AtomicU64,
     armed: AtomicU64,
     created: Instant<Monotonic>,
 }
@@ -61,7 +66,7 @@ impl_has_work! {
 }
 
 /// Counts since the file's first lease.
-#[derive(Default)]
+#[pin_data]
 pub(crate) struct Counters {
     /// Pages that were written from a snapshot.
     pub(crate) snapshots: AtomicU64,
@@ -69,6 +74,28 @@ pub(crate) struct Counters {
     pub(crate) rearmed: AtomicU64,
     /// Re-arms that failed, and snapshots whose write failed.
     pub(crate) errors: AtomicU64,
+    /// Where the writes of snapshots failed, of which nobody was told.
+    #[pin]
+    pub(crate) unwritten: IrqLock<Option<PageRange>>,
+}
+
+impl Counters {
+    fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            snapshots: AtomicU64::new(0),
+            rearmed: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            unwritten <- IrqLock::new(None),
+        })
+    }
+
+    /// The write of a snapshot of `range` failed. Any context.
+    pub(crate) fn note_unwritten(&self, range: PageRange) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        self.unwritten.with(|noted| {
+            *noted = Some(noted.map_or(range, |before| before.joined(&range)));
+        });
+    }
 }
 
 impl LeasedFile {
@@ -78,7 +105,7 @@ impl LeasedFile {
     pub(crate) fn new(file: ARef<File>) -> Result<Arc<Self>> {
         let stable_before = file.mapping().has_stable_writes();
         let kept = file.clone();
-        let counters = Arc::new(Counters::default(), GFP_KERNEL)?;
+        let counters = Arc::pin_init(Counters::new(), GFP_KERNEL)?;
         let leased = Arc::pin_init(
             try_pin_init!(Self {
                 file: kept,
@@ -91,6 +118,8 @@ impl LeasedFile {
                 begun <- new_mutex!(false),
                 counters,
                 tick <- new_work!("pinlease_tick"),
+                passes: Passes::default(),
+                explained: AtomicU64::new(0),
                 armed: AtomicU64::new(0),
                 created: Instant::now(),
             }),

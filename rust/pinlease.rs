@@ -19,6 +19,7 @@ mod endless;
 mod event;
 mod event_queue;
 mod expiry;
+mod failure;
 mod filesystem;
 mod grant;
 mod gup;
@@ -118,6 +119,7 @@ impl Machinery {
         gup::init();
         hook::install::init();
         tick::init();
+        failure::init();
         endless::init();
         expiry::init();
         retry::init();
@@ -142,6 +144,7 @@ impl Drop for Machinery {
         tick::stop();
         registry::sweep();
         snapshot::wait_until_written();
+        failure::stop();
         snapshot::reserve::exit();
         pr_info!("unloaded\n");
     }

@@ -43,6 +43,7 @@ impl LeasedFile {
     /// open file reports. Errors: `EBUSY` (frozen; only with [`Frozen::Refuse`], and then nothing
     /// is recorded), `ENOMEM`, `EIO`.
     pub(crate) fn rearm(&self, range: PageRange, frozen: Frozen) -> Result {
+        let _pass = self.gather_failures();
         let mut waves = Waves::new(self.mapping());
         self.rearm_some(range, frozen, Some(&mut waves), |pin| !pin.marked)
             .and(self.rearm_noted(range, frozen, Some(&mut waves)))
@@ -63,6 +64,7 @@ impl LeasedFile {
         if !self.has_grants_near(range) {
             return Ok(());
         }
+        let _pass = self.gather_failures();
         let _holder = cred::act_as(self.file().cred());
         let _write = self.begin_write(frozen)?;
         let mut result = Ok(());
@@ -141,6 +143,7 @@ impl LeasedFile {
         mut waves: Option<&mut Waves<'_>>,
         wanted: impl Fn(&HeldPin) -> bool,
     ) -> Result {
+        let _pass = self.gather_failures();
         let mut result = Ok(());
         for pin in self.pins() {
             if wanted(&pin) && pin.range().overlaps(&range) {
@@ -162,6 +165,7 @@ impl LeasedFile {
         frozen: Frozen,
         mut waves: Option<&mut Waves<'_>>,
     ) -> Result {
+        let _pass = self.gather_failures();
         // A folio must not be written to on behalf of whoever happens to call: space that is
         // reserved for root, and quota, are the lease holder's.
         let _holder = cred::act_as(self.file().cred());
@@ -212,6 +216,7 @@ impl LeasedFile {
             Err(error) if promised() => {
                 self.counters.errors.fetch_add(1, Ordering::Relaxed);
                 self.mapping().set_error(error);
+                self.note_failure(error, folio.range());
             }
             Err(_) => (),
         }

@@ -24,7 +24,9 @@ pub(crate) mod reserve;
 use crate::{
     bindings,
     leased_file::{Counters, LeasedFile},
-    parameters, registry,
+    parameters,
+    policy::range::PageRange,
+    registry,
     sys::bio::{Bio, PagePart, Vector},
     trace,
 };
@@ -52,8 +54,8 @@ pub(crate) struct Snapshot {
     pages: KVVec<Page>,
     from_reserve: bool,
     completion: completion::Saved,
-    /// Where a failure is counted. Not the file: it would be closed from an interrupt.
-    failures: Option<Arc<Counters>>,
+    /// Where a failure is noted, and of which pages. Not the file: it would be closed from an interrupt.
+    failures: Option<(Arc<Counters>, PageRange)>,
 }
 
 /// An element of the vector that is a copy.
@@ -103,6 +105,14 @@ pub(crate) fn leased_writeback(bio: &Bio) -> Option<Arc<LeasedFile>> {
     bio.pages().any(needs_copy).then_some(leased)
 }
 
+/// From the first page that is copied to the last.
+fn copied_range(bio: &Bio) -> Option<PageRange> {
+    bio.pages()
+        .filter(|&part| needs_copy(part))
+        .map(|part| PageRange::of_folio(part.index(), 1))
+        .reduce(|all, page| all.joined(&page))
+}
+
 fn needs_copy(part: PagePart) -> bool {
     part.folio().maybe_pinned()
 }
@@ -121,7 +131,7 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         .snapshots
         .fetch_add(copied as u64, Ordering::Relaxed);
     trace::snapshot(leased.inode(), bio.sector(), snapshot.vector.len(), copied);
-    snapshot.failures = Some(leased.counters.clone());
+    snapshot.failures = copied_range(bio).map(|range| (leased.counters.clone(), range));
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
     let vector = Vector {
         segments: snapshot.vector.as_mut_ptr(),

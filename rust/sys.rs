@@ -21,6 +21,7 @@ pub(crate) mod folio_slot;
 pub(crate) mod freeze;
 pub(crate) mod inode;
 pub(crate) mod interval_map;
+pub(crate) mod irq_lock;
 pub(crate) mod kiocb;
 pub(crate) mod log;
 pub(crate) mod mapping;

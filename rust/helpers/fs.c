@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <linux/cred.h>
 #include <linux/fs.h>
+#include <linux/quota.h>
+#include <linux/timekeeping.h>
 #include <linux/uio.h>
 #include "helpers.h"
 
@@ -104,4 +106,47 @@ int pinlease_inode_quiesce(struct inode *inode)
 bool pinlease_inode_has_direct_io(struct inode *inode)
 {
 	return atomic_read(&inode->i_dio_count) != 0;
+}
+
+/* Whether one quota leaves less than @bytes, as the filesystems themselves judge it. */
+static bool quota_leaves_less(struct super_block *sb, struct kqid id, u64 bytes)
+{
+	struct qc_dqblk quota = {};
+	u64 space;
+
+	if (!qid_valid(id) || sb->s_qcop->get_dqblk(sb, id, &quota))
+		return false;
+	space = quota.d_space + bytes;
+	if (quota.d_spc_hardlimit && space > quota.d_spc_hardlimit)
+		return true;
+	return quota.d_spc_softlimit && space > quota.d_spc_softlimit && quota.d_spc_timer &&
+	       ktime_get_real_seconds() >= quota.d_spc_timer;
+}
+
+/*
+ * Whether a quota of the file's user, group or project (unless @project is
+ * negative) is enforced and leaves less than @bytes. May sleep.
+ */
+bool pinlease_quota_exceeded(struct inode *inode, s64 project, u64 bytes)
+{
+	const unsigned int enforced = QCI_ACCT_ENABLED | QCI_LIMITS_ENFORCED;
+	struct super_block *sb = inode->i_sb;
+	struct kqid ids[MAXQUOTAS] = {
+		[USRQUOTA] = make_kqid_uid(inode->i_uid),
+		[GRPQUOTA] = make_kqid_gid(inode->i_gid),
+		[PRJQUOTA] = make_kqid_projid(KPROJIDT_INIT(project)),
+	};
+	struct qc_state state = {};
+
+	if (!sb->s_qcop || !sb->s_qcop->get_dqblk || !sb->s_qcop->get_state ||
+	    sb->s_qcop->get_state(sb, &state))
+		return false;
+	for (int type = 0; type < MAXQUOTAS; type++) {
+		if (type == PRJQUOTA && project < 0)
+			continue;
+		if ((state.s_state[type].flags & enforced) == enforced &&
+		    quota_leaves_less(sb, ids[type], bytes))
+			return true;
+	}
+	return false;
 }

@@ -25,6 +25,7 @@ struct page;
 struct pid;
 struct poll_table_struct;
 struct scatterlist;
+struct spinlock;
 struct super_block;
 struct user_struct;
 struct wait_queue_head;
@@ -84,6 +85,7 @@ void pinlease_kiocb_end_write(struct kiocb *iocb);
 bool pinlease_iov_iter_is_user_backed(const struct iov_iter *iter);
 bool pinlease_inode_has_direct_io(struct inode *inode);
 int pinlease_inode_quiesce(struct inode *inode);
+bool pinlease_quota_exceeded(struct inode *inode, s64 project, u64 bytes);
 
 /* log.c */
 void pinlease_log_refusal(const char *reason);
@@ -129,6 +131,9 @@ void pinlease_init_waitqueue_head(struct wait_queue_head *head);
 void pinlease_poll_wait(struct file *file, struct wait_queue_head *head,
 			struct poll_table_struct *table);
 struct workqueue_struct *pinlease_alloc_workqueue(void);
+void pinlease_init_spin_lock(struct spinlock *lock);
+unsigned long pinlease_spin_lock_irqsave(struct spinlock *lock);
+void pinlease_spin_unlock_irqrestore(struct spinlock *lock, unsigned long flags);
 
 /* btf.c */
 struct btf_type;

@@ -12,11 +12,30 @@ use pinlease_macros::hook;
 
 #[hook(file_operation = fsync)]
 fn sync(original: Original, file: &LocalFile, start: i64, end: i64, datasync: c_int) -> c_int {
-    if let Some(leased) = registry::find(file.mapping().key()) {
-        if let Some(range) = PageRange::of_sync(start, end) {
-            // An error is recorded in the mapping, and the original reports it.
-            let _ = leased.rearm(range, Frozen::Wait);
-        }
+    let leased = registry::find(file.mapping().key());
+    let (Some(leased), Some(range)) = (leased, PageRange::of_sync(start, end)) else {
+        return original.call(file, start, end, datasync);
+    };
+    let _pass = leased.gather_failures();
+    // An error is recorded in the mapping, and the original reports it.
+    let _ = leased.rearm(range, Frozen::Wait);
+    let result = original.call(file, start, end, datasync);
+    // A journal that fails or a filesystem that shut down is not seen otherwise.
+    if let Some(error) = unsaved(result).filter(|_| !leased.explains_failure()) {
+        leased.note_failure(error, range);
     }
-    original.call(file, start, end, datasync)
+    result
+}
+
+/// The error of an fsync that did not save everything.
+fn unsaved(result: c_int) -> Option<Error> {
+    if result >= 0 {
+        return None;
+    }
+    match Error::from_errno(result) {
+        error @ (ENOSPC | EDQUOT | ENOMEM) => Some(error),
+        // It may be tried again.
+        EINTR | ERESTARTSYS => None,
+        _ => Some(EIO),
+    }
 }

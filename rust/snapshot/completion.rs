@@ -4,7 +4,7 @@
 
 use super::{Snapshot, IN_FLIGHT};
 use crate::{
-    bindings,
+    bindings, failure,
     sys::{bio::Bio, bio::Vector, btf::BtrfsBioLayout},
 };
 use core::sync::atomic::Ordering;
@@ -254,9 +254,10 @@ unsafe fn put_back(bio: *mut bindings::bio, saved: &Saved) -> bool {
 
 /// Lets go of the snapshot. Any context.
 fn finish(mut snapshot: KBox<Snapshot>, failed: bool) {
-    if let Some(counters) = snapshot.failures.take() {
+    if let Some((counters, range)) = snapshot.failures.take() {
         if failed {
-            counters.errors.fetch_add(1, Ordering::Relaxed);
+            counters.note_unwritten(range);
+            failure::look_soon();
         }
     }
     snapshot.free();

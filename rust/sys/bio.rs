@@ -137,7 +137,12 @@ impl PagePart {
     /// Which page of the file it is, if it is all of that.
     pub(crate) fn whole_page(&self) -> Option<u64> {
         let is_whole = u64::from(self.length) == PAGE_SIZE;
-        is_whole.then(|| self.folio().index_of(self.page))
+        is_whole.then(|| self.index())
+    }
+
+    /// Which page of the file it is part of.
+    pub(crate) fn index(&self) -> u64 {
+        self.folio().index_of(self.page)
     }
 
     pub(crate) fn as_segment(&self) -> bindings::bio_vec {

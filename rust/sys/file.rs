@@ -64,9 +64,12 @@ pub(crate) trait FileExt {
         to_result(unsafe { bindings::pinlease_may_lease(self.raw()) })
     }
 
-    /// What a failed page fault of this file means: `ENOSPC` when its filesystem is full, else
-    /// `EIO`; a fault only says that it failed. May sleep.
-    fn fault_error(&self) -> Error {
+    /// What a failed page fault of this file means, which only says that it failed: `EDQUOT` when a
+    /// quota leaves less than `bytes`, `ENOSPC` when the filesystem is full, else `EIO`. May sleep.
+    fn fault_error(&self, bytes: u64) -> Error {
+        if self.exceeds_quota(bytes) {
+            return EDQUOT;
+        }
         let mut statistics = bindings::kstatfs::default();
         // SAFETY: The path of an open file is valid.
         let error = unsafe {
@@ -78,6 +81,16 @@ pub(crate) trait FileExt {
         } else {
             EIO
         }
+    }
+
+    /// Whether a quota of its user, group or project leaves less than `bytes`. Of those of btrfs
+    /// (qgroups) nothing is known. May sleep.
+    fn exceeds_quota(&self, bytes: u64) -> bool {
+        let project = self
+            .attributes()
+            .map_or(-1, |attributes| i64::from(attributes.fsx_projid));
+        // SAFETY: The inode of an open file is valid.
+        unsafe { bindings::pinlease_quota_exceeded(self.inode().as_ptr(), project, bytes) }
     }
 
     /// Its path as the current task sees it, with the final 0. May sleep.

@@ -5,7 +5,10 @@
 //! C header: [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h)
 
 use super::{file::FileExt, folio::Folio, process::Process, task};
-use crate::{bindings, policy::range::PageRange};
+use crate::{
+    bindings,
+    policy::range::{PageRange, PAGE_SIZE},
+};
 use kernel::{fs::File, prelude::*, sync::aref::ARef, types::Opaque};
 
 /// A VMA of some process, kept by its mmap lock.
@@ -135,7 +138,7 @@ impl PrivateVma {
                     // The folio changed hands, or the filesystem wants to be asked again.
                     task::reschedule();
                 }
-                _ => return Err(self.file.fault_error()),
+                _ => return Err(self.file.fault_error(folio.pages() * PAGE_SIZE)),
             }
         }
         Err(EIO)

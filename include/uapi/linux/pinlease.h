@@ -130,11 +130,13 @@ struct pinlease_acquire {
  *   ENXIO   the mapping is of another file, or reaches outside of the lease
  *           or of the file
  *   ENOMEM  RLIMIT_MEMLOCK would be exceeded, or no memory
- *   EDQUOT  the lease has as many pins as it may have
+ *   EDQUOT  the lease has as many pins as it may have; or as ENOSPC
  *   EAGAIN  an operation that conflicts with these pages is waiting or under way
  *   ENODEV  the lease is withdrawn
- *   ENOSPC, EIO  the filesystem could not make a page writable (a page fault
- *           does not tell an exceeded quota from other errors: EIO)
+ *   ENOSPC, EDQUOT, EIO  the filesystem could not make a page writable (a page
+ *           fault does not say why: EDQUOT if a quota of the file's user, group
+ *           or project leaves too little, ENOSPC if the filesystem is full, else
+ *           EIO, also for an exceeded qgroup of btrfs)
  *   EINTR   a signal arrived
  */
 struct pinlease_pin {
@@ -165,7 +167,7 @@ struct pinlease_pin {
  *   EBUSY   a driver is using the pin, or the filesystem is frozen; the pin
  *           stays
  *   ENOMEM  no memory; the pin stays
- *   ENOSPC, EIO  the pages are unpinned, but could not be made dirty;
+ *   ENOSPC, EDQUOT, EIO  the pages are unpinned, but could not be made dirty;
  *           fsync(2) reports it too
  */
 struct pinlease_unpin {
@@ -187,7 +189,7 @@ struct pinlease_unpin {
  *   ENXIO   the range reaches outside of the lease
  *   ENODEV  the lease is withdrawn
  *   EBUSY   the filesystem is frozen
- *   ENOSPC, EIO  the filesystem refuses the write
+ *   ENOSPC, EDQUOT, EIO  the filesystem refuses the write
  */
 struct pinlease_mark {
 	__u32 size;
