@@ -39,6 +39,8 @@ pub struct EventLine {
     remaining_ms: Option<u64>,
     /// How many events are not there.
     lost: Option<u64>,
+    /// Why it could not be saved, such as "ENOSPC".
+    error: Option<String>,
     #[serde(skip)]
     is_break: bool,
 }
@@ -72,6 +74,10 @@ impl EventLine {
             EventKind::Overflow { lost } => (None, Some(lost)),
             _ => (None, None),
         };
+        let error = match event.kind {
+            EventKind::Error { errno } => Some(format!("{errno:?}")),
+            _ => None,
+        };
         let remaining = deadline.map(|at| at.saturating_sub(now.monotonic));
         Self {
             time: format_rfc3339_millis(wall).to_string(),
@@ -89,6 +95,7 @@ impl EventLine {
             deadline_ns: deadline.map(nanoseconds),
             remaining_ms: remaining.map(milliseconds),
             lost,
+            error,
             is_break: matches!(event.kind, EventKind::Break { .. }),
         }
     }
@@ -104,6 +111,9 @@ impl fmt::Display for EventLine {
             Some(operation) => write!(f, ": {operation} {}", range(self.offset, self.length))?,
             None if self.length != 0 => write!(f, ": {}", range(self.offset, self.length))?,
             None => {}
+        }
+        if let Some(error) = &self.error {
+            write!(f, " not saved, {error}")?;
         }
         if let Some(pid) = self.pid {
             let comm = self.comm.as_deref().unwrap_or_default();
@@ -185,6 +195,20 @@ mod tests {
             line(overflow, None).to_string(),
             "2001-09-09T01:46:39.000Z lease 7 overflow: 5 events lost"
         );
+        let error = uapi::pinlease_event {
+            kind: uapi::PINLEASE_EVENT_ERROR,
+            operation: 0,
+            pid: 0,
+            length: 8192,
+            error: 28,
+            ..raw()
+        };
+        assert_eq!(
+            line(error, Some("f")).to_string(),
+            "2001-09-09T01:46:39.000Z lease 7 error: 4K,8K not saved, ENOSPC, kill, f"
+        );
+        let json = serde_json::to_value(line(error, None)).unwrap();
+        assert_eq!(json["error"], "ENOSPC");
         let acquired = uapi::pinlease_event {
             kind: uapi::PINLEASE_EVENT_ACQUIRED,
             operation: 0,
@@ -209,6 +233,7 @@ mod tests {
         assert_eq!(json["comm"], "a\n");
         assert_eq!(json["breaker"], 3);
         assert!(json["lost"].is_null());
+        assert!(json["error"].is_null());
         assert!(json.get("is_break").is_none());
     }
 }

@@ -204,8 +204,8 @@ mod tests {
         documented!(AcquireError: EBADF EINVAL ENXIO EACCES EOPNOTSUPP EBUSY EPERM EAGAIN EINTR
             EDQUOT ENOMEM EMFILE ENFILE);
         documented!(PinError: EINVAL EFAULT ENXIO ENOMEM EDQUOT EAGAIN ENODEV ENOSPC EIO EINTR);
-        documented!(UnpinError: ENOENT ENODEV EBUSY ENOMEM ENOSPC EIO);
-        documented!(MarkError: EINVAL ENXIO ENODEV EBUSY ENOSPC EIO);
+        documented!(UnpinError: ENOENT ENODEV EBUSY ENOMEM ENOSPC EDQUOT EIO);
+        documented!(MarkError: EINVAL ENXIO ENODEV EBUSY ENOSPC EDQUOT EIO);
         documented!(ShrinkError: EINVAL ENXIO EBUSY ENODEV);
         documented!(ReadError: EAGAIN EINVAL EINTR);
         documented!(WatchError: EMFILE ENFILE ENOMEM);

@@ -6,6 +6,8 @@ mod record;
 
 use std::{fmt, time::Duration};
 
+use nix::errno::Errno;
+
 pub(crate) use read::{read_event, read_events};
 pub(crate) use record::{name, process};
 
@@ -31,6 +33,12 @@ pub enum EventKind {
         /// How many.
         lost: u64,
     },
+    /// What a device wrote could not be saved; the pin stays, and it is tried
+    /// again.
+    Error {
+        /// Why: `ENOSPC`, `EDQUOT`, `EIO` or `ENOMEM`.
+        errno: Errno,
+    },
     /// A lease was acquired; only on a watch.
     Acquired,
     /// A lease ended, nothing is pinned any more; only on a watch.
@@ -47,6 +55,7 @@ impl fmt::Display for EventKind {
             Self::Withdrawn => "withdrawn",
             Self::Refused => "refused",
             Self::Overflow { .. } => "overflow",
+            Self::Error { .. } => "error",
             Self::Acquired => "acquired",
             Self::Released => "released",
             Self::Other(raw) => return write!(f, "event-{raw}"),
@@ -71,7 +80,8 @@ pub struct Event {
     /// Its name; empty without `pid`.
     pub comm: String,
     /// First byte of the breaker's range; of the lease's for
-    /// [`EventKind::Acquired`] and [`EventKind::Released`].
+    /// [`EventKind::Acquired`] and [`EventKind::Released`]; for
+    /// [`EventKind::Error`] of what could not be saved.
     pub offset: u64,
     /// Bytes of it.
     pub length: u64,

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use nix::errno::Errno;
 use pinlease_uapi as uapi;
 
 use super::{Event, EventKind};
@@ -62,6 +63,9 @@ impl From<uapi::pinlease_event> for Event {
                 uapi::PINLEASE_EVENT_WITHDRAWN => EventKind::Withdrawn,
                 uapi::PINLEASE_EVENT_REFUSED => EventKind::Refused,
                 uapi::PINLEASE_EVENT_OVERFLOW => EventKind::Overflow { lost: raw.lost },
+                uapi::PINLEASE_EVENT_ERROR => EventKind::Error {
+                    errno: Errno::from_raw(raw.error.try_into().unwrap_or_default()),
+                },
                 uapi::PINLEASE_EVENT_ACQUIRED => EventKind::Acquired,
                 uapi::PINLEASE_EVENT_RELEASED => EventKind::Released,
                 other => EventKind::Other(other),
@@ -176,6 +180,23 @@ mod tests {
         assert_eq!(events[0].comm, "fallocate");
         assert_eq!((events[1].kind, events[1].lease), (EventKind::Over, 8));
         assert_eq!(events[2].kind, EventKind::Overflow { lost: 5 });
+    }
+
+    #[test]
+    fn what_could_not_be_saved() {
+        for (error, errno) in [
+            (libc::EDQUOT as u32, Errno::EDQUOT),
+            (u32::MAX, Errno::UnknownErrno),
+        ] {
+            let event = uapi::pinlease_event {
+                kind: uapi::PINLEASE_EVENT_ERROR,
+                error,
+                ..Default::default()
+            };
+            let events = parse(&record(event, &[])).unwrap();
+            assert_eq!(events[0].kind, EventKind::Error { errno });
+            assert_eq!(events[0].kind.to_string(), "error");
+        }
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub enum Kind {
         /// So many.
         lost: u64,
     },
+    /// Something could not be saved.
+    Error {
+        /// Why.
+        errno: i32,
+    },
     /// A lease began.
     Acquired,
     /// It ended.
@@ -63,6 +68,7 @@ impl Kind {
             Self::Withdrawn => "withdrawn",
             Self::Refused => "refused",
             Self::Overflow { .. } => "overflow",
+            Self::Error { .. } => "error",
             Self::Acquired => "acquired",
             Self::Released => "released",
             Self::Other(_) => "unknown",
@@ -94,6 +100,9 @@ impl From<Event> for Seen {
                 EventKind::Withdrawn => Kind::Withdrawn,
                 EventKind::Refused => Kind::Refused,
                 EventKind::Overflow { lost } => Kind::Overflow { lost },
+                EventKind::Error { errno } => Kind::Error {
+                    errno: errno as i32,
+                },
                 EventKind::Acquired => Kind::Acquired,
                 EventKind::Released => Kind::Released,
                 EventKind::Other(raw) => Kind::Other(raw),
