@@ -26,5 +26,7 @@ mod generated;
 
 pub(crate) use generated::*;
 
+/// What btrfs keeps to itself.
+pub(crate) use kernel::ffi::c_void as btrfs_inode;
 /// What XFS keeps to itself.
 pub(crate) use kernel::ffi::c_void as xfs_inode;

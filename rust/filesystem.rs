@@ -8,7 +8,7 @@ use crate::{
     bindings,
     policy::range::PAGE_SIZE,
     snapshot,
-    sys::{file, file::FileExt, log, super_block::SuperBlock, xfs_inode},
+    sys::{btrfs_inode, file, file::FileExt, log, super_block::SuperBlock, xfs_inode},
 };
 use kernel::{fs::File, prelude::*};
 
@@ -58,7 +58,7 @@ fn refusal(file: &File) -> Result<Option<&'static CStr>> {
     match super_block.filesystem_name().to_bytes() {
         b"ext4" => ext4(file, super_block),
         b"xfs" => xfs(file, super_block),
-        b"btrfs" => btrfs(file, super_block),
+        b"btrfs" => btrfs(),
         _ => Ok(Some(
             c"only ext4, xfs and btrfs were proved to keep the promises",
         )),
@@ -72,20 +72,14 @@ pub(crate) fn attributes_conflict(attributes: *mut kernel::bindings::file_kattr)
 }
 
 fn forbid_leases(attributes: &bindings::file_kattr) -> bool {
-    attributes.flags & (bindings::FS_JOURNAL_DATA_FL | bindings::FS_COMPR_FL) != 0
+    attributes.flags & bindings::FS_JOURNAL_DATA_FL != 0
         || attributes.fsx_xflags & bindings::FS_XFLAG_REALTIME != 0
 }
 
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the
 /// superblock's default no option shows it, only the operations do.
 fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    let flags = file.attributes()?.flags;
-    if flags & bindings::FS_ENCRYPT_FL != 0 {
-        return Ok(Some(
-            c"it is encrypted (fscrypt), and the cipher reads the page where no hook is",
-        ));
-    }
-    if flags & bindings::FS_JOURNAL_DATA_FL != 0
+    if file.attributes()?.flags & bindings::FS_JOURNAL_DATA_FL != 0
         || super_block.shows_option(b"data=journal")?
         || file.mapping().has_operations(c"ext4_journalled_aops")
     {
@@ -94,12 +88,8 @@ fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> 
     Ok(None)
 }
 
-/// On a disk with protection information XFS computes that before it submits. Where it allocates
-/// in units larger than a page, operations next to a range reach into it.
+/// Where XFS allocates in units larger than a page, operations next to a range reach into it.
 fn xfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    if super_block.has_integrity() {
-        return Ok(Some(c"its disk carries protection information (T10-PI)"));
-    }
     if super_block.block_size() > PAGE_SIZE {
         return Ok(Some(c"its blocks are larger than a page"));
     }
@@ -112,14 +102,8 @@ fn xfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
     Ok(None)
 }
 
-/// Compression reads the page where no hook is.
-fn btrfs(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    if file.attributes()?.flags & bindings::FS_COMPR_FL != 0
-        || super_block.shows_option(b"compress")?
-    {
-        return Ok(Some(c"its data may be compressed"));
-    }
-    if snapshot::learn_btrfs_layout().is_err() {
+fn btrfs() -> Result<Option<&'static CStr>> {
+    if snapshot::learn_btrfs_layout().is_err() || btrfs_inode::learn_layout().is_err() {
         return Ok(Some(c"the kernel has no type information (BTF) of btrfs"));
     }
     Ok(None)

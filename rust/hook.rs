@@ -11,6 +11,9 @@
 //!
 //! C header: [`include/linux/ftrace.h`](srctree/include/linux/ftrace.h)
 
+#[cfg(CONFIG_BLK_INLINE_ENCRYPTION)]
+pub(crate) mod blk_crypto_submit_bio;
+pub(crate) mod btrfs_compress_bio;
 pub(crate) mod btrfs_submit_bbio;
 pub(crate) mod call;
 pub(crate) mod do_truncate;
@@ -18,6 +21,8 @@ pub(crate) mod fallocate;
 pub(crate) mod fileattr_set;
 pub(crate) mod folio_mkclean;
 pub(crate) mod freeze_super;
+#[cfg(CONFIG_BLK_DEV_INTEGRITY)]
+pub(crate) mod fs_bio_integrity_generate;
 pub(crate) mod fsync;
 mod handler;
 pub(crate) mod install;
@@ -43,10 +48,15 @@ use kernel::prelude::*;
 pub(crate) use signature::{HookArg, HookReturn};
 
 /// Every hook, in the order of installation.
-pub(crate) static HOOKS: [&Hook; 20] = [
+pub(crate) static HOOKS: &[&Hook] = &[
     &folio_mkclean::HOOK,
     &submit_bio::HOOK,
+    #[cfg(CONFIG_BLK_INLINE_ENCRYPTION)]
+    &blk_crypto_submit_bio::HOOK,
+    #[cfg(CONFIG_BLK_DEV_INTEGRITY)]
+    &fs_bio_integrity_generate::HOOK,
     &btrfs_submit_bbio::HOOK,
+    &btrfs_compress_bio::HOOK,
     &fsync::HOOK,
     &sync_inodes_sb::HOOK,
     &freeze_super::HOOK,

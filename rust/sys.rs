@@ -10,6 +10,7 @@
 pub(crate) mod anon_file;
 pub(crate) mod bio;
 pub(crate) mod btf;
+pub(crate) mod btrfs_inode;
 pub(crate) mod clock;
 pub(crate) mod cred;
 pub(crate) mod fasync;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What rust/bindings/generated.rs is made from; bindgen.flags says what of it. */
 #include <linux/anon_inodes.h>
+#include <linux/bio-integrity.h>
+#include <linux/blk-crypto.h>
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
 #include <linux/bpf.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/bio.h>
+#include <linux/bio-integrity.h>
 #include <linux/blkdev.h>
 #include <linux/mempool.h>
 #include <linux/sched.h>
@@ -22,4 +23,10 @@ bool pinlease_bio_may_be_writeback(struct bio *bio)
 	       (bio->bi_opf & direct) != direct &&
 	       !bio_flagged(bio, BIO_PAGE_PINNED) && !bio_flagged(bio, BIO_CLONED) &&
 	       !current->bio_list;
+}
+
+/* Whether somebody has attached protection information (T10-PI). */
+bool pinlease_bio_has_integrity(struct bio *bio)
+{
+	return bio_integrity(bio);
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <linux/blk-integrity.h>
 #include <linux/blkdev.h>
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -27,11 +26,6 @@ bool pinlease_inode_is_dax(const struct inode *inode)
 bool pinlease_inode_is_swapfile(const struct inode *inode)
 {
 	return IS_SWAPFILE(inode);
-}
-
-bool pinlease_sb_has_integrity(const struct super_block *sb)
-{
-	return sb->s_bdev && blk_get_integrity(sb->s_bdev->bd_disk);
 }
 
 bool pinlease_sb_is_zoned(const struct super_block *sb)

@@ -71,7 +71,6 @@ void pinlease_fingerprint(struct page *page, u8 *digest);
 int pinlease_may_lease(struct file *file);
 bool pinlease_inode_is_dax(const struct inode *inode);
 bool pinlease_inode_is_swapfile(const struct inode *inode);
-bool pinlease_sb_has_integrity(const struct super_block *sb);
 bool pinlease_sb_is_zoned(const struct super_block *sb);
 bool pinlease_sb_start_write_trylock(struct super_block *sb);
 void pinlease_sb_end_write(struct super_block *sb);
@@ -93,6 +92,7 @@ void pinlease_log_refusal(const char *reason);
 /* block.c */
 void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp);
 bool pinlease_bio_may_be_writeback(struct bio *bio);
+bool pinlease_bio_has_integrity(struct bio *bio);
 
 /* hook.c */
 unsigned long pinlease_fregs_get_ax(struct ftrace_regs *fregs);

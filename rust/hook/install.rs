@@ -102,7 +102,7 @@ pub(crate) fn quiesce() {
 
 fn add_targets(file: &File) -> Result {
     let filesystem = file.super_block().filesystem_name();
-    for hook in HOOKS {
+    for &hook in HOOKS {
         if hook
             .filesystem
             .is_some_and(|only| only.as_bytes() != filesystem.to_bytes())

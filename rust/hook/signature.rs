@@ -107,6 +107,18 @@ impl HookReturn for bool {
     }
 }
 
+impl<T> HookReturn for *mut T {
+    type Raw = Self;
+
+    fn from_register(register: usize) -> Self {
+        register as Self
+    }
+
+    fn into_raw(self) -> Self {
+        self
+    }
+}
+
 impl HookReturn for () {
     type Raw = Self;
 
@@ -141,6 +153,7 @@ references! {
     crate::sys::bio::Bio => bio,
     crate::sys::kiocb::Kiocb => kiocb,
     crate::sys::super_block::SuperBlock => super_block,
+    crate::sys::btrfs_inode::BtrfsInode => btrfs_inode,
     crate::sys::xfs_inode::XfsInode => xfs_inode,
     crate::sys::vma::Vma => vm_area_struct,
     kernel::fs::LocalFile => file,

@@ -10,7 +10,11 @@ use pinlease_macros::hook;
 
 #[hook(function = submit_bio)]
 fn submit(original: Original, bio: &Bio) {
-    if let Some(leased) = snapshot::leased_writeback(bio) {
+    // With protection information its pages are those from which that was computed.
+    let leased = (!bio.has_integrity())
+        .then(|| snapshot::leased_writeback(bio))
+        .flatten();
+    if let Some(leased) = leased {
         while let Some(front) = bio.split_front(snapshot::PIECE, &snapshot::reserve::PIECES) {
             snapshot::take(&leased, front, PieceEnd(front));
             original.call(front);

@@ -33,6 +33,19 @@ impl Bio {
         unsafe { bindings::pinlease_bio_may_be_writeback(self.as_ptr()) }
     }
 
+    /// Whether protection information (T10-PI) has been computed from its pages, which is before
+    /// `submit_bio` only where a filesystem does.
+    pub(crate) fn has_integrity(&self) -> bool {
+        // SAFETY: The bio is valid.
+        unsafe { bindings::pinlease_bio_has_integrity(self.as_ptr()) }
+    }
+
+    /// Sends it to its device.
+    pub(crate) fn submit(&self) {
+        // SAFETY: The bio is complete, and its caller's to submit.
+        unsafe { bindings::submit_bio(self.as_ptr()) };
+    }
+
     /// First 512-byte sector on the device.
     pub(crate) fn sector(&self) -> u64 {
         // SAFETY: The bio is valid and being submitted, so that only we look at it.

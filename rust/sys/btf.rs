@@ -8,6 +8,7 @@
 
 use super::symbol;
 use crate::{bindings, hook::call};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::prelude::*;
 
 /// The type information of the kernel or of one module.
@@ -126,12 +127,12 @@ impl BtrfsBioLayout {
     }
 }
 
-/// Bytes from the start of a `struct xfs_inode` to the `struct inode` in it, of the XFS that is
-/// loaded; told by its size, which nothing else in there has. May sleep.
+/// Bytes from the start of a filesystem's own inode, a structure with that name, to the `struct
+/// inode` in it; told by its size, which nothing else in there has. May sleep.
 ///
 /// Errors: `ENOENT` without BTF or with another structure.
-pub(crate) fn offset_in_xfs_inode() -> Result<usize> {
-    let (btf, id) = Btf::find(c"xfs_inode", bindings::BTF_KIND_STRUCT)?;
+fn offset_of_inode(name: &CStr) -> Result<usize> {
+    let (btf, id) = Btf::find(name, bindings::BTF_KIND_STRUCT)?;
     let members = btf.members(id)?;
     let mut inodes = members
         .iter()
@@ -139,5 +140,36 @@ pub(crate) fn offset_in_xfs_inode() -> Result<usize> {
     match (inodes.next(), inodes.next()) {
         (Some(&(bits, _)), None) => Ok(bits as usize / 8),
         _ => Err(ENOENT),
+    }
+}
+
+/// Where the `struct inode` is in a filesystem's own inodes. Lives in a static.
+pub(crate) struct InodeOffset {
+    /// The filesystem's structure.
+    name: &'static CStr,
+    /// Bytes before it and one more; 0: not known.
+    offset: AtomicUsize,
+}
+
+impl InodeOffset {
+    pub(crate) const fn new(name: &'static CStr) -> Self {
+        Self {
+            name,
+            offset: AtomicUsize::new(0),
+        }
+    }
+
+    /// Asks the filesystem that is loaded. May sleep. Errors: `ENOENT`.
+    pub(crate) fn learn(&self) -> Result {
+        if self.offset.load(Ordering::Relaxed) == 0 {
+            let offset = offset_of_inode(self.name)?;
+            self.offset.store(offset + 1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// `None` before it was learnt.
+    pub(crate) fn get(&self) -> Option<usize> {
+        self.offset.load(Ordering::Relaxed).checked_sub(1)
     }
 }

@@ -94,12 +94,6 @@ impl SuperBlock {
         unsafe { (*self.as_ptr()).s_blocksize as u64 }
     }
 
-    /// Whether its device carries protection information (T10-PI).
-    pub(crate) fn has_integrity(&self) -> bool {
-        // SAFETY: The superblock is valid.
-        unsafe { bindings::pinlease_sb_has_integrity(self.as_ptr()) }
-    }
-
     /// Whether `/proc/mounts` shows `option` for it.
     pub(crate) fn shows_option(&self, option: &[u8]) -> Result<bool> {
         let mut buffer = KVec::<u8>::from_elem(0, 4096, GFP_KERNEL)?;

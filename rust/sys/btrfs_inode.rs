@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! btrfs's own inodes, of which only the kernel's part is known.
+
+use super::{btf::InodeOffset, inode::Inode};
+use crate::bindings;
+use kernel::{prelude::*, types::Opaque};
+
+/// A `struct btrfs_inode`, lent by the caller of a hooked function.
+#[repr(transparent)]
+pub(crate) struct BtrfsInode(Opaque<bindings::btrfs_inode>);
+
+static OFFSET: InodeOffset = InodeOffset::new(c"btrfs_inode");
+
+/// Learns how the btrfs that is loaded is built. May sleep. Errors: `ENOENT`.
+pub(crate) fn learn_layout() -> Result {
+    OFFSET.learn()
+}
+
+impl BtrfsInode {
+    /// The kernel's part; `None` before [`learn_layout`], when no btrfs file is leased.
+    pub(crate) fn inode(&self) -> Option<&Inode> {
+        let offset = OFFSET.get()?;
+        // SAFETY: There is a `struct inode` at this offset, as long as the whole lives.
+        Some(unsafe { &*self.0.get().cast::<u8>().add(offset).cast() })
+    }
+}
