@@ -398,7 +398,7 @@ impl Lease {
         let rearmed = if pin.marked {
             Ok(())
         } else {
-            self.file.rearm_pin(pin, pin.range(), frozen)
+            self.file.rearm_pin(pin, frozen)
         };
         if rearmed.is_err_and(keeps_pin) {
             return rearmed;

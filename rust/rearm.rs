@@ -13,11 +13,17 @@
 //! Each filesystem's `page_mkwrite` prepares the whole folio, so that one call for each folio does.
 
 use crate::{
+    failure::Pass,
     grant::{Grant, Next},
     leased_file::LeasedFile,
     pin::HeldPin,
     policy::range::{PageRange, LARGEST_FOLIO},
-    sys::{cred, folio::Folio, mapping::Mapping, super_block::WriteGuard},
+    sys::{
+        cred::{self, Acting},
+        folio::Folio,
+        mapping::Mapping,
+        super_block::WriteGuard,
+    },
     trace,
     waves::Waves,
     written::Written,
@@ -36,56 +42,123 @@ pub(crate) enum Frozen {
 }
 
 impl LeasedFile {
-    /// Re-arms the pinned folios of `range`, but for pins whose holder marks, in [waves](Waves). May
-    /// sleep long.
+    /// Re-arms the pinned folios of `range`, but for pins whose holder marks, in [waves](Waves), for
+    /// somebody who asks for durability. May sleep long.
     ///
-    /// Every folio is tried. The first error is returned, and is also what the next fsync of every
-    /// open file reports. Errors: `EBUSY` (frozen; only with [`Frozen::Refuse`], and then nothing
-    /// is recorded), `ENOMEM`, `EIO`.
+    /// Every folio is tried. The first error is returned, and recorded nowhere: whoever asks next
+    /// tries again. Errors: `EBUSY` (frozen; only with [`Frozen::Refuse`]), `ENOMEM`, `ENOSPC`,
+    /// `EDQUOT`, `EIO`.
     pub(crate) fn rearm(&self, range: PageRange, frozen: Frozen) -> Result {
-        let _pass = self.gather_failures();
-        let mut waves = Waves::new(self.mapping());
-        self.rearm_some(range, frozen, Some(&mut waves), |pin| !pin.marked)
-            .and(self.rearm_noted(range, frozen, Some(&mut waves)))
+        let waves = Some(Waves::new(self.mapping()));
+        let mut rearming = Rearming::new(self, range, frozen, waves);
+        let pins = rearming.pins(|pin| !pin.marked);
+        pins.and(rearming.noted())
     }
 
-    /// Re-arms the folios of `range` that became clean while others pinned them. As
-    /// [`rearm`](Self::rearm); what fails stays noted while it is pinned.
-    pub(crate) fn rearm_others(&self, range: PageRange, frozen: Frozen) -> Result {
-        self.rearm_noted(range, frozen, None)
-    }
-
-    fn rearm_noted(
+    /// Re-arms the folios of `range` of those pins, which may be left alone then. As
+    /// [`rearm`](Self::rearm), but an error that does not [keep the pin](keeps_pin) is recorded: the
+    /// next fsync of every open file reports it.
+    pub(crate) fn rearm_pins(
         &self,
         range: PageRange,
         frozen: Frozen,
-        mut waves: Option<&mut Waves<'_>>,
+        wanted: impl Fn(&HeldPin) -> bool,
     ) -> Result {
-        if !self.has_grants_near(range) {
-            return Ok(());
+        Rearming::new(self, range, frozen, None).pins(wanted)
+    }
+
+    /// Re-arms the folios of `pin`. As [`rearm_pins`](Self::rearm_pins).
+    pub(crate) fn rearm_pin(&self, pin: &HeldPin, frozen: Frozen) -> Result {
+        Rearming::new(self, pin.range(), frozen, None).pin(pin)
+    }
+
+    /// Re-arms the folios of `range` that became clean while others pinned them. As
+    /// [`rearm_pins`](Self::rearm_pins); what fails stays noted while it is pinned.
+    pub(crate) fn rearm_others(&self, range: PageRange, frozen: Frozen) -> Result {
+        Rearming::new(self, range, frozen, None).noted()
+    }
+}
+
+/// A pass over what is pinned in a range of a file.
+struct Rearming<'a> {
+    file: &'a LeasedFile,
+    range: PageRange,
+    frozen: Frozen,
+    /// `None` when pages may be left alone afterwards.
+    waves: Option<Waves<'a>>,
+    _failures: Pass<'a>,
+}
+
+impl<'a> Rearming<'a> {
+    fn new(
+        file: &'a LeasedFile,
+        range: PageRange,
+        frozen: Frozen,
+        waves: Option<Waves<'a>>,
+    ) -> Self {
+        Self {
+            file,
+            range,
+            frozen,
+            waves,
+            _failures: file.gather_failures(),
         }
-        let _pass = self.gather_failures();
-        let _holder = cred::act_as(self.file().cred());
-        let _write = self.begin_write(frozen)?;
+    }
+
+    fn pins(&mut self, wanted: impl Fn(&HeldPin) -> bool) -> Result {
         let mut result = Ok(());
-        for (lease, _) in self.grants_in(range.widened(LARGEST_FOLIO)) {
-            if let Some(grant) = lease.grant() {
-                result = result.and(self.rearm_grant(grant, range, waves.as_deref_mut()));
+        for pin in self.file.pins() {
+            if wanted(&pin) && pin.range().overlaps(&self.range) {
+                result = result.and(self.pin(&pin));
             }
         }
         result
     }
 
-    fn rearm_grant(
-        &self,
-        grant: &Grant,
-        range: PageRange,
-        mut waves: Option<&mut Waves<'_>>,
-    ) -> Result {
+    fn pin(&mut self, pin: &HeldPin) -> Result {
+        let _allowed = self.begin()?;
+        let mut result = Ok(());
+        for (run, folio) in pin.pages().folios() {
+            let first = pin.range().first() + u64::from(run.delta);
+            let pages = PageRange::new(first, run.pages.into())?;
+            if !pages.overlaps(&self.range) || self.is_unchanged(pin.written(), folio, pages) {
+                continue;
+            }
+            match self.folio(folio) {
+                // Of a pin that ended meanwhile nobody is promised anything.
+                Err(error) if self.file.pin(pin.lease, pin.id).is_some() => {
+                    result = result.and(Err(error));
+                    self.failed(folio, error);
+                    if self.waves.is_none() {
+                        self.record(error);
+                    }
+                }
+                _ => (),
+            }
+        }
+        result
+    }
+
+    /// What became clean while others pinned it.
+    fn noted(&mut self) -> Result {
+        if !self.file.has_grants_near(self.range) {
+            return Ok(());
+        }
+        let _allowed = self.begin()?;
+        let mut result = Ok(());
+        for (lease, _) in self.file.grants_in(self.range.widened(LARGEST_FOLIO)) {
+            if let Some(grant) = lease.grant() {
+                result = result.and(self.grant(grant));
+            }
+        }
+        result
+    }
+
+    fn grant(&mut self, grant: &Grant) -> Result {
         let mut result = Ok(());
         let mut from = 0;
         loop {
-            let noted = match grant.next(from, range) {
+            let noted = match grant.next(from, self.range) {
                 Next::Folio(noted) => noted,
                 Next::From(page) => {
                     from = page;
@@ -94,133 +167,90 @@ impl LeasedFile {
                 Next::End => return result,
             };
             from = noted.after();
+            let folio = &noted.folio;
             // Before the look: when it is not pinned, nothing changes any more.
-            let pinned = noted.folio.maybe_pinned();
-            let pages = noted.folio.range();
-            if grant
-                .written()
-                .is_unchanged(self.mapping(), &noted.folio, pages)
-            {
+            let pinned = folio.maybe_pinned();
+            if self.is_unchanged(Some(grant.written()), folio, folio.range()) {
                 if !pinned {
                     grant.done(&noted);
                 }
                 continue;
             }
-            let rearmed = self.rearm_folio(&noted.folio, waves.as_deref_mut(), || true);
-            result = result.and(rearmed);
-            // A device may still write to it: tried again whenever it counts.
-            let stays = rearmed.is_err()
-                && (rearmed == Err(ENOMEM) || noted.folio.maybe_pinned())
-                && self.has(&noted.folio);
-            if !stays {
-                grant.done(&noted);
+            let rearmed = self.folio(folio);
+            if let Err(error) = rearmed {
+                result = result.and(rearmed);
+                self.failed(folio, error);
+                // A device may still write to it: tried again whenever it counts.
+                if keeps_pin(error) || folio.maybe_pinned() && self.file.has(folio) {
+                    if keeps_pin(error) {
+                        return result;
+                    }
+                    continue;
+                }
+                self.record(error);
             }
-            if rearmed == Err(ENOMEM) {
-                return result;
-            }
+            grant.done(&noted);
         }
     }
 
-    /// Whether a folio is in the file.
-    fn has(&self, folio: &Folio) -> bool {
-        folio.mapping().map(Mapping::key) == Some(self.key())
-    }
-
-    /// Re-arms the folios of `range` of those pins. As [`rearm`](Self::rearm).
-    pub(crate) fn rearm_pins(
-        &self,
-        range: PageRange,
-        frozen: Frozen,
-        wanted: impl Fn(&HeldPin) -> bool,
-    ) -> Result {
-        self.rearm_some(range, frozen, None, wanted)
-    }
-
-    fn rearm_some(
-        &self,
-        range: PageRange,
-        frozen: Frozen,
-        mut waves: Option<&mut Waves<'_>>,
-        wanted: impl Fn(&HeldPin) -> bool,
-    ) -> Result {
-        let _pass = self.gather_failures();
-        let mut result = Ok(());
-        for pin in self.pins() {
-            if wanted(&pin) && pin.range().overlaps(&range) {
-                result = result.and(self.rearm_part(&pin, range, frozen, waves.as_deref_mut()));
-            }
-        }
-        result
-    }
-
-    /// Re-arms the folios of `pin` that have pages in `range`. As [`rearm`](Self::rearm).
-    pub(crate) fn rearm_pin(&self, pin: &HeldPin, range: PageRange, frozen: Frozen) -> Result {
-        self.rearm_part(pin, range, frozen, None)
-    }
-
-    fn rearm_part(
-        &self,
-        pin: &HeldPin,
-        range: PageRange,
-        frozen: Frozen,
-        mut waves: Option<&mut Waves<'_>>,
-    ) -> Result {
-        let _pass = self.gather_failures();
+    /// What is needed to make pages dirty, as long as the result lives. Errors: `EBUSY`.
+    fn begin(&self) -> Result<(Acting<'a>, Option<WriteGuard<'a>>)> {
         // A folio must not be written to on behalf of whoever happens to call: space that is
         // reserved for root, and quota, are the lease holder's.
-        let _holder = cred::act_as(self.file().cred());
-        let _write = self.begin_write(frozen)?;
-        let mut result = Ok(());
-        for (run, folio) in pin.pages().folios() {
-            let first = pin.range().first() + u64::from(run.delta);
-            let pages = PageRange::new(first, run.pages.into())?;
-            let is_as = |written: &Arc<Written>| written.is_unchanged(self.mapping(), folio, pages);
-            if !pages.overlaps(&range) || pin.written().is_some_and(is_as) {
-                continue;
-            }
-            // Of a pin that ended meanwhile nobody is promised anything.
-            let promised = || self.pin(pin.lease, pin.id).is_some();
-            result = result.and(self.rearm_folio(folio, waves.as_deref_mut(), promised));
-        }
-        result
+        let holder = cred::act_as(self.file.file().cred());
+        // Holding the outer level of a freeze keeps `page_mkwrite` from waiting for a thaw.
+        let write = match self.frozen {
+            Frozen::Wait => None,
+            Frozen::Refuse => Some(self.file.super_block().try_start_write().ok_or(EBUSY)?),
+        };
+        Ok((holder, write))
     }
 
-    /// Holding the outer level of a freeze keeps `page_mkwrite` from waiting for a thaw.
-    fn begin_write(&self, frozen: Frozen) -> Result<Option<WriteGuard<'_>>> {
-        match frozen {
-            Frozen::Wait => Ok(None),
-            Frozen::Refuse => Ok(Some(self.super_block().try_start_write().ok_or(EBUSY)?)),
-        }
-    }
-
-    fn rearm_folio(
+    /// Whether these pages of a folio need not be written again.
+    fn is_unchanged(
         &self,
+        written: Option<&Arc<Written>>,
         folio: &Folio,
-        waves: Option<&mut Waves<'_>>,
-        promised: impl FnOnce() -> bool,
-    ) -> Result {
-        let vma = self.private_vma().ok_or(EIO)?;
+        pages: PageRange,
+    ) -> bool {
+        written.is_some_and(|written| written.is_unchanged(self.file.mapping(), folio, pages))
+    }
+
+    fn folio(&mut self, folio: &Folio) -> Result {
+        let vma = self.file.private_vma().ok_or(EIO)?;
         let result = vma.make_writable(folio).map_err(|error| match error {
             // It left the file under the pin: nothing that is written to it can be saved.
             ENOENT => EIO,
             error => error,
         });
-        trace::rearm(self.inode(), folio, result);
-        match result {
-            Ok(()) => {
-                self.counters.rearmed.fetch_add(1, Ordering::Relaxed);
-                if let Some(waves) = waves {
-                    waves.add(folio);
-                }
+        trace::rearm(self.file.inode(), folio, result);
+        if result.is_ok() {
+            self.file.counters.rearmed.fetch_add(1, Ordering::Relaxed);
+            if let Some(waves) = &mut self.waves {
+                waves.add(folio);
             }
-            Err(error) if promised() => {
-                self.counters.errors.fetch_add(1, Ordering::Relaxed);
-                self.mapping().set_error(error);
-                self.note_failure(error, folio.range());
-            }
-            Err(_) => (),
         }
         result
+    }
+
+    /// Tells the holder.
+    fn failed(&self, folio: &Folio, error: Error) {
+        self.file.counters.errors.fetch_add(1, Ordering::Relaxed);
+        self.file.note_failure(error, folio.range());
+    }
+
+    /// Nobody will try again: fsync is to tell.
+    fn record(&self, error: Error) {
+        if !keeps_pin(error) {
+            self.file.mapping().set_error(error);
+        }
+    }
+}
+
+impl LeasedFile {
+    /// Whether a folio is in the file.
+    fn has(&self, folio: &Folio) -> bool {
+        folio.mapping().map(Mapping::key) == Some(self.key())
     }
 }
 

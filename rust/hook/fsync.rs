@@ -17,9 +17,11 @@ fn sync(original: Original, file: &LocalFile, start: i64, end: i64, datasync: c_
         return original.call(file, start, end, datasync);
     };
     let _pass = leased.gather_failures();
-    // An error is recorded in the mapping, and the original reports it.
-    let _ = leased.rearm(range, Frozen::Wait);
-    let result = original.call(file, start, end, datasync);
+    let rearmed = leased.rearm(range, Frozen::Wait);
+    let result = match (original.call(file, start, end, datasync), rearmed) {
+        (0, Err(error)) => error.to_errno(),
+        (result, _) => result,
+    };
     // A journal that fails or a filesystem that shut down is not seen otherwise.
     if let Some(error) = unsaved(result).filter(|_| !leased.explains_failure()) {
         leased.note_failure(error, range);

@@ -7,21 +7,25 @@
 //! `freeze_super` has done it. With `s_umount` held a freeze does not get to that level.
 
 use crate::{policy::range::PageRange, rearm::Frozen, registry, sys::super_block::SuperBlock};
+use kernel::prelude::*;
 use pinlease_macros::hook;
 
 #[hook(function = sync_inodes_sb)]
 fn sync(original: Original, super_block: &SuperBlock) {
     if !super_block.refuses_page_faults() {
-        rearm_all(super_block, Frozen::Wait);
+        if let Err(error) = rearm_all(super_block, Frozen::Wait) {
+            // For syncfs; fsync of the file finds out itself.
+            super_block.set_error(error);
+        }
     }
     original.call(super_block)
 }
 
-/// Re-arms all leased files of a filesystem. Errors wait in the mappings for fsync.
-pub(super) fn rearm_all(super_block: &SuperBlock, frozen: Frozen) {
-    for leased in registry::files_of(super_block) {
-        if let Ok(all) = PageRange::from_byte(0) {
-            let _ = leased.rearm(all, frozen);
-        }
-    }
+/// Re-arms all leased files of a filesystem. Errors: the first one's.
+pub(super) fn rearm_all(super_block: &SuperBlock, frozen: Frozen) -> Result {
+    let all = PageRange::from_byte(0)?;
+    registry::files_of(super_block).fold(Ok(()), |result, leased| {
+        let rearmed = leased.rearm(all, frozen);
+        result.and(rearmed)
+    })
 }

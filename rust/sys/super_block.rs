@@ -73,6 +73,15 @@ impl SuperBlock {
         unsafe { bindings::pinlease_sb_start_write(self.as_ptr()) };
     }
 
+    /// Makes the next syncfs of every open file report `error` (errseq).
+    pub(crate) fn set_error(&self, error: Error) {
+        // SAFETY: The superblock is valid; the sequence is changed atomically.
+        unsafe {
+            let sequence = core::ptr::addr_of_mut!((*self.as_ptr()).s_wb_err);
+            bindings::errseq_set(sequence, error.to_errno());
+        }
+    }
+
     /// Whether its device has zones.
     pub(crate) fn is_zoned(&self) -> bool {
         // SAFETY: The superblock is valid.
