@@ -49,6 +49,8 @@ struct dmasim_pin_raw {
 
 /* Ask for FOLL_LONGTERM too: what stock kernels refuse for file mappings. */
 #define DMASIM_PIN_RAW_LONGTERM	(1ULL << 0)
+/* Make the pages dirty when they are unpinned, as many drivers do. */
+#define DMASIM_PIN_RAW_DIRTY	(1ULL << 1)
 
 /**
  * struct dmasim_write - DMASIM_IOC_WRITE: write once, done when it returns

@@ -157,11 +157,17 @@ impl Engine {
         const PAGE: u64 = kernel::page::PAGE_SIZE as u64;
         let aligned = (wanted.addr | wanted.length) & (PAGE - 1) == 0;
         let longterm = u64::from(bindings::DMASIM_PIN_RAW_LONGTERM);
-        if !aligned || wanted.length == 0 || wanted.flags & !longterm != 0 {
+        let dirty = u64::from(bindings::DMASIM_PIN_RAW_DIRTY);
+        if !aligned || wanted.length == 0 || wanted.flags & !(longterm | dirty) != 0 {
             return Err(EINVAL);
         }
         let pages = (wanted.length / PAGE) as usize;
-        let pin = RawPin::new(wanted.addr as usize, pages, wanted.flags & longterm != 0)?;
+        let pin = RawPin::new(
+            wanted.addr as usize,
+            pages,
+            wanted.flags & longterm != 0,
+            wanted.flags & dirty != 0,
+        )?;
         let pages = pin.pages()?;
         self.give(Memory::Raw(pin), pages)
     }
