@@ -79,7 +79,13 @@ fn forbid_leases(attributes: &bindings::file_kattr) -> bool {
 /// With `data=journal`, jbd2 checksums the page itself before it is submitted. Where that is the
 /// superblock's default no option shows it, only the operations do.
 fn ext4(file: &File, super_block: &SuperBlock) -> Result<Option<&'static CStr>> {
-    if file.attributes()?.flags & bindings::FS_JOURNAL_DATA_FL != 0
+    let flags = file.attributes()?.flags;
+    if flags & bindings::FS_INLINE_DATA_FL != 0 {
+        return Ok(Some(
+            c"its data is in the inode: ext4 journals what it moves out, and replays that over later writes",
+        ));
+    }
+    if flags & bindings::FS_JOURNAL_DATA_FL != 0
         || super_block.shows_option(b"data=journal")?
         || file.mapping().has_operations(c"ext4_journalled_aops")
     {
