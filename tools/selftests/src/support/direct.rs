@@ -3,6 +3,7 @@
 
 use std::{
     fs::{File, OpenOptions},
+    hash::{DefaultHasher, Hasher},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
@@ -51,14 +52,49 @@ impl DirectReader {
     ///
     /// A page cannot be read for another reason than a wrong checksum.
     pub fn census(&mut self, pages: u64, requirement: Requirement) -> Result<Census> {
+        self.part(0, pages, 0, requirement)
+    }
+
+    /// Reads `pages` pages from page `first` on, which say that they are number
+    /// `number` and following, and counts them by their fate.
+    ///
+    /// # Errors
+    ///
+    /// As [`DirectReader::census`].
+    pub fn part(
+        &mut self,
+        first: u64,
+        pages: u64,
+        number: u64,
+        requirement: Requirement,
+    ) -> Result<Census> {
         let mut census = Census::default();
-        let mut first = 0;
-        while first < pages {
-            let count = BATCH.min((pages - first) as usize);
-            census.add(self.batch(first, count, requirement)?);
-            first += count as u64;
+        let mut done = 0;
+        while done < pages {
+            let count = BATCH.min((pages - done) as usize);
+            census.add(self.batch(first + done, count, number + done, requirement)?);
+            done += count as u64;
         }
         Ok(census)
+    }
+
+    /// A number that tells whether the first `pages` pages have changed.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be read.
+    pub fn digest(&mut self, pages: u64) -> Result<u64> {
+        // Always with the same keys.
+        let mut hasher = DefaultHasher::new();
+        for first in (0..pages).step_by(BATCH) {
+            let count = BATCH.min((pages - first) as usize);
+            self.read(first, count)
+                .with_context(|| format!("reading page {first}"))?;
+            for page in &self.buffer[..count] {
+                hasher.write(&page.0);
+            }
+        }
+        Ok(hasher.finish())
     }
 
     /// Reads page `page` alone.
@@ -67,7 +103,7 @@ impl DirectReader {
     ///
     /// As [`DirectReader::census`].
     pub fn page(&mut self, page: u64, requirement: Requirement) -> Result<Census> {
-        self.batch(page, 1, requirement)
+        self.batch(page, 1, page, requirement)
     }
 
     /// What page `page` says about itself as number `number`.
@@ -92,18 +128,24 @@ impl DirectReader {
     }
 
     /// Reads `count` pages together, or one by one when that fails.
-    fn batch(&mut self, first: u64, count: usize, requirement: Requirement) -> Result<Census> {
+    fn batch(
+        &mut self,
+        first: u64,
+        count: usize,
+        number: u64,
+        requirement: Requirement,
+    ) -> Result<Census> {
         let mut census = Census::default();
         match self.read(first, count) {
             Ok(()) => {
-                for (page, number) in self.buffer[..count].iter().zip(first..) {
+                for (page, number) in self.buffer[..count].iter().zip(number..) {
                     census.count(Stamp::read(&page.0, number), requirement);
                 }
             }
             Err(error) if is_checksum_error(&error) && count == 1 => census.count_unreadable(),
             Err(error) if is_checksum_error(&error) => {
-                for number in (first..).take(count) {
-                    census.add(self.batch(number, 1, requirement)?);
+                for index in 0..count as u64 {
+                    census.add(self.batch(first + index, 1, number + index, requirement)?);
                 }
             }
             Err(error) => bail!("reading page {first}: {error}"),

@@ -89,6 +89,21 @@ impl Engine {
         issue(self.0.as_fd(), &mut pin).map(drop)
     }
 
+    /// Gives it memory without a lease; letting go of it will make the pages
+    /// dirty, as many drivers do.
+    ///
+    /// # Errors
+    ///
+    /// As `DMASIM_IOC_PIN_RAW`.
+    pub fn pin_raw_dirtying(&self, address: *const u8, length: usize) -> nix::Result<()> {
+        let mut pin = uapi::dmasim_pin_raw {
+            addr: address.addr() as u64,
+            length: length as u64,
+            flags: uapi::DMASIM_PIN_RAW_DIRTY.into(),
+        };
+        issue(self.0.as_fd(), &mut pin).map(drop)
+    }
+
     /// Writes pages once.
     ///
     /// # Errors

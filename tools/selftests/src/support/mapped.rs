@@ -40,6 +40,8 @@ pub struct Mapped {
     path: PathBuf,
     address: NonNull<u8>,
     pages: u64,
+    /// Whether the file stays.
+    kept: bool,
 }
 
 impl Mapped {
@@ -74,12 +76,23 @@ impl Mapped {
         Self::new(file, path, pages)
     }
 
+    /// Maps a file that is there.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened or mapped.
+    pub fn open(path: &Path, pages: u64) -> Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Self::new(file, path, pages)
+    }
+
     fn new(file: File, path: &Path, pages: u64) -> Result<Self> {
         Ok(Self {
             address: map_shared(&file, 0, pages as usize * page_size()).context("mmap")?,
             file,
             path: path.into(),
             pages,
+            kept: false,
         })
     }
 
@@ -111,24 +124,35 @@ impl Mapped {
         self.pages as usize * page_size()
     }
 
+    /// Unmaps and closes it, and leaves the file where it is.
+    pub fn keep(mut self) -> PathBuf {
+        self.kept = true;
+        self.path.clone()
+    }
+
     /// Fills every page by the CPU, as the device would.
     pub fn stamp_by_cpu(&self, generation: u64) {
         for page in 0..self.pages {
-            let mut buffer = vec![0; page_size()];
-            stamp(&mut buffer, page, generation);
-            // SAFETY: the page is mapped for as long as `self` lives, and
-            // nothing refers to it but raw pointers.
-            unsafe {
-                self.address(page)
-                    .copy_from_nonoverlapping(buffer.as_ptr(), buffer.len())
-            };
+            self.stamp_page(page, generation);
         }
+    }
+
+    /// Fills one page by the CPU.
+    pub fn stamp_page(&self, page: u64, generation: u64) {
+        let mut buffer = vec![0; page_size()];
+        stamp(&mut buffer, page, generation);
+        // SAFETY: the page is mapped for as long as `self` lives, and nothing
+        // refers to it but raw pointers.
+        unsafe {
+            self.address(page)
+                .copy_from_nonoverlapping(buffer.as_ptr(), buffer.len())
+        };
     }
 
     /// A copy of what page `page` holds in memory.
     pub fn load(&self, page: u64) -> Vec<u8> {
         let mut buffer = vec![0; page_size()];
-        // SAFETY: as in stamp_by_cpu().
+        // SAFETY: as in stamp_page().
         unsafe {
             self.address(page)
                 .copy_to_nonoverlapping(buffer.as_mut_ptr(), buffer.len())
@@ -165,7 +189,9 @@ impl Drop for Mapped {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours, and no reference to it exists.
         let _ = unsafe { munmap(self.address.cast(), self.length()) };
-        let _ = fs::remove_file(&self.path);
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -90,6 +90,16 @@ impl Forked {
         }
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    ///
+    /// waitpid(2)'s.
+    pub fn ended(&self) -> Result<Option<WaitStatus>> {
+        let status = waitpid(self.0, Some(WaitPidFlag::WNOHANG)).context("waitpid")?;
+        Ok((status != WaitStatus::StillAlive).then_some(status))
+    }
+
     /// Its process id.
     pub fn pid(&self) -> Pid {
         self.0

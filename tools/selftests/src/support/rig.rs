@@ -58,7 +58,15 @@ impl RigOptions {
     ///
     /// Some step fails.
     pub fn build(self, path: &Path) -> Result<Rig> {
-        let mapped = Mapped::create(path, self.pages, self.fill)?;
+        self.build_on(Mapped::create(path, self.pages, self.fill)?)
+    }
+
+    /// Pins a file that is there, and gives it to a device.
+    ///
+    /// # Errors
+    ///
+    /// Some step fails.
+    pub fn build_on(self, mapped: Mapped) -> Result<Rig> {
         let engine = Engine::open()?;
         let address = mapped.address(self.first);
         let length = self.pinned as usize * page_size();
