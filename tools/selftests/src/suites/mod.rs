@@ -18,6 +18,7 @@ pub mod s01_after_clean;
 pub mod s02_tearing;
 pub mod s04_background;
 mod s05_reclaim;
+mod s07_copy_on_write;
 mod s08_termination;
 mod s15_many_mappings;
 mod s16_large_folio;
@@ -36,6 +37,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s02_tearing::TESTS,
         s04_background::TESTS,
         s05_reclaim::TESTS,
+        s07_copy_on_write::TESTS,
         s08_termination::TESTS,
         s15_many_mappings::TESTS,
         s16_large_folio::TESTS,
