@@ -20,6 +20,7 @@ pub mod s04_background;
 mod s05_reclaim;
 mod s07_copy_on_write;
 mod s08_termination;
+mod s14_pressure;
 mod s15_many_mappings;
 mod s16_large_folio;
 mod s17_direct_io;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s05_reclaim::TESTS,
         s07_copy_on_write::TESTS,
         s08_termination::TESTS,
+        s14_pressure::TESTS,
         s15_many_mappings::TESTS,
         s16_large_folio::TESTS,
         s17_direct_io::TESTS,

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Scenario 14: no memory to speak of, and swap on the disk that writeback
+//! goes to: every fsync ends, and nothing is lost.
+//!
+//! Most of the memory is locked; what another process keeps using does not fit
+//! into the rest, and is swapped in and out through the filesystem of the
+//! leased file.  An ordinary file of the same size, which is written by stores
+//! and fsynced at the same time, tells what an fsync costs there anyway.
+//!
+//! Failures of single allocations (failslab, fail_page_alloc) need a kernel with
+//! fault injection.  That the reserve of snapshots suffices is what suite
+//! `reserve` asserts.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use anyhow::{ensure, Result};
+use nix::sys::signal::{kill, Signal};
+
+use crate::{
+    harness::{Context, Test, TestResult},
+    support::{
+        page_size,
+        proc::{counter, wait_for},
+        process::{spawn, Forked},
+        DirectReader, Fill, Hog, Layer, Mapped, Requirement, Rig, RigOptions, Scratch, SwapFile,
+    },
+};
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::new("s14-pressure.faulted", |cx| check(cx, Fill::Faulted))
+        .granted()
+        .seconds(300),
+    Test::new("s14-pressure.written", |cx| check(cx, Fill::Written))
+        .granted()
+        .seconds(300),
+];
+
+/// Bytes that are not locked.
+const FREE: u64 = 64 << 20;
+
+/// Bytes that the other process uses.
+const WANTED: u64 = 128 << 20;
+
+/// Bytes of swap.
+const SWAP: u64 = 112 << 20;
+
+/// The file has this many times the usual pages.
+const FACTOR: u64 = 8;
+
+/// Pages swapped out before it begins.
+const SWAPPED: u64 = 1000;
+
+/// Fsyncs of each file.
+const ROUNDS: u64 = 4;
+
+/// Between two passes of the device, so that it does not take a processor of
+/// few for itself.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// "Bounded", under emulation and when every page has to be swapped for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A process that uses more memory than there is; dropping it kills it.
+struct Thrasher(Option<Forked>);
+
+impl Thrasher {
+    fn start() -> Result<Self> {
+        let child = spawn(|| {
+            let mut hog = Hog::reserve(WANTED)?;
+            let mut random = fastrand::Rng::with_seed(14);
+            loop {
+                hog.touch(random.u64(..WANTED / page_size() as u64));
+            }
+        })?;
+        Ok(Self(Some(child)))
+    }
+
+    fn runs(&self) -> Result<bool> {
+        match &self.0 {
+            Some(child) => Ok(child.ended()?.is_none()),
+            None => Ok(false),
+        }
+    }
+}
+
+impl Drop for Thrasher {
+    fn drop(&mut self) {
+        if let Some(child) = self.0.take() {
+            let _ = kill(child.pid(), Signal::SIGKILL);
+            if let Err(error) = child.wait(LIMIT) {
+                println!("{error:#}");
+            }
+        }
+    }
+}
+
+/// How long fsyncs took.
+#[derive(Debug, Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    /// Times one.
+    fn fsync(&mut self, mapped: &Mapped) -> TestResult {
+        let begin = Instant::now();
+        mapped.file().sync_all()?;
+        let elapsed = begin.elapsed();
+        self.0.push(elapsed);
+        ensure!(elapsed < LIMIT, "an fsync took {elapsed:?}");
+        Ok(())
+    }
+
+    fn mean(&self) -> Duration {
+        self.0.iter().sum::<Duration>() / self.0.len().max(1) as u32
+    }
+
+    fn longest(&self) -> Duration {
+        self.0.iter().copied().max().unwrap_or_default()
+    }
+}
+
+fn check(context: &Context, fill: Fill) -> TestResult {
+    context.load_modules()?;
+    let scratch = Scratch::new(context.device()?, context.filesystem()?, Layer::Plain)?;
+    let pages = context.pages * FACTOR;
+    let rig = RigOptions::new(context.side, pages, fill).build(&scratch.dir().join("leased"))?;
+    let ordinary = Mapped::create(&scratch.dir().join("ordinary"), pages, fill)?;
+    rig.engine.start(1, PAUSE)?;
+
+    let hog = Hog::take(FREE)?;
+    hog.lock()?;
+    let swap = SwapFile::on(&scratch.dir().join("swap"), SWAP)?;
+    let before = from_reserve()?;
+    let swapped = counter("/proc/vmstat", "pswpout")?;
+    let thrasher = Thrasher::start()?;
+    println!("{} MiB locked", hog.taken() >> 20);
+    wait_for("swapping", LIMIT, || {
+        ensure!(thrasher.runs()?, "the other process has ended");
+        Ok(counter("/proc/vmstat", "pswpout")? - swapped > SWAPPED)
+    })?;
+    let result = race(&rig, &ordinary);
+    ensure!(thrasher.runs()?, "the other process has ended");
+    drop(thrasher);
+    println!(
+        "{} pages swapped out, {} snapshots from the reserve",
+        counter("/proc/vmstat", "pswpout")? - swapped,
+        from_reserve()? - before
+    );
+    drop(swap);
+    drop(hog);
+    result?;
+    rig.engine.stop()?;
+    ensure!(rig.lease()?.query()?.errors == 0, "the lease counts errors");
+    drop((rig, ordinary));
+    scratch.check()
+}
+
+/// Writes whose pages had to come from the reserve, ever.
+fn from_reserve() -> Result<u64> {
+    let text = fs::read_to_string("/sys/kernel/debug/pinlease/snapshots_from_reserve")?;
+    Ok(text.trim().parse()?)
+}
+
+/// Fsyncs of both files by turns.
+fn race(rig: &Rig, ordinary: &Mapped) -> TestResult {
+    let (mut leased, mut reference) = (Times::default(), Times::default());
+    let mut reader = DirectReader::open(rig.mapped.path())?;
+    for generation in 1..=ROUNDS {
+        ordinary.stamp_by_cpu(generation);
+        reference.fsync(ordinary)?;
+        let published = rig.engine.wait_passes(1)?.completed;
+        leased.fsync(&rig.mapped)?;
+        reader
+            .census(rig.mapped.pages(), Requirement::AtLeast(published))?
+            .all_kept()?;
+        DirectReader::open(ordinary.path())?
+            .census(ordinary.pages(), Requirement::Exactly(generation))?
+            .all_kept()?;
+    }
+    println!(
+        "fsync of {} pages: mean {:?}, longest {:?}; of an ordinary file: mean {:?}, longest {:?}; \
+         ratio of the means {:.2}",
+        rig.mapped.pages(),
+        leased.mean(),
+        leased.longest(),
+        reference.mean(),
+        reference.longest(),
+        leased.mean().as_secs_f64() / reference.mean().as_secs_f64()
+    );
+    Ok(())
+}
