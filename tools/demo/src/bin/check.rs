@@ -34,7 +34,8 @@ struct Cli {
     /// Rounds of the test that loads and unloads the module.
     #[arg(long, default_value_t = 10)]
     cycles: u64,
-    /// Minutes that a lease is idle; 0: a few shortened ticks.
+    /// Minutes of the long tests: of the soak, and that a lease is idle; 0:
+    /// seconds.
     #[arg(long, default_value_t = 0)]
     minutes: u64,
     /// Multiplies the time limits, for slow machines.

@@ -75,7 +75,8 @@ pub struct Context {
     /// Rounds of the test that loads and unloads the module.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: u64,
-    /// Minutes that a lease is idle; 0: a few shortened ticks.
+    /// Minutes of the long tests: of the soak, and that a lease is idle; 0:
+    /// seconds.
     #[arg(long, default_value_t = 0)]
     pub minutes: u64,
     /// Seconds of hostile calls.

@@ -62,7 +62,9 @@ pub fn run(
     }
     reporter.event(&Event::Plan { tests: runs.len() })?;
     for run in runs {
-        reporter.event(&run.in_parent(time_scale)?)?;
+        // What was asked for on top is no hang.
+        let more = Duration::from_secs(60 * context.minutes);
+        reporter.event(&run.in_parent(time_scale, more)?)?;
     }
     Ok(())
 }
@@ -96,7 +98,7 @@ impl Run<'_> {
     }
 
     /// Runs the test in a child and judges it.
-    fn in_parent(&self, time_scale: u32) -> Result<Event> {
+    fn in_parent(&self, time_scale: u32, more: Duration) -> Result<Event> {
         let mut log = KernelLog::open().ok();
         let begin = Instant::now();
         let output = File::from(memfd_create("output", MFdFlags::empty())?);
@@ -109,7 +111,7 @@ impl Run<'_> {
             .process_group(0)
             .spawn()
             .context("starting the test")?;
-        let status = wait(child, self.test.timeout * time_scale)?;
+        let status = wait(child, (self.test.timeout + more) * time_scale)?;
 
         let mut lines = read_lines(output)?;
         let (mut outcome, reason) = judge(status, &mut lines);

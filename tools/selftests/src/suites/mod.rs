@@ -25,6 +25,7 @@ mod s15_many_mappings;
 mod s16_large_folio;
 mod s17_direct_io;
 mod s21_no_lease;
+mod soak;
 mod trace;
 mod uapi;
 
@@ -58,6 +59,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         idle::TESTS,
         reserve::TESTS,
         fsyncs::TESTS,
+        soak::TESTS,
         cycle::TESTS,
     ]
     .concat()
