@@ -45,7 +45,7 @@ const fn layout(
     }
 }
 
-const LAYOUTS: [Layout; 20] = {
+const LAYOUTS: [Layout; 21] = {
     use Filesystem::{Btrfs, Ext4, Xfs};
     [
         layout(Ext4, "nodelalloc", &[], "nodelalloc"),
@@ -75,6 +75,7 @@ const LAYOUTS: [Layout; 20] = {
         layout(Btrfs, "dup", &["-d", "dup", "-m", "dup"], ""),
         layout(Btrfs, "mixed", &["--mixed"], ""),
         layout(Btrfs, "sha256", &["--csum", "sha256"], ""),
+        layout(Btrfs, "compression", &[], "compress-force=zstd"),
         layout(Btrfs, "flushoncommit", &[], "flushoncommit"),
     ]
 };
