@@ -32,7 +32,9 @@ pub(crate) fn stop() {
 
 fn run() {
     for file in registry::files() {
-        file.tell_failures();
+        if file.passes.0.load(Ordering::Acquire) == 0 {
+            file.tell_failures();
+        }
     }
 }
 
@@ -75,10 +77,11 @@ impl LeasedFile {
         self.arbiter.lock().note_failure(Failure { error, range });
     }
 
-    /// Whether something failed since this was asked before: an fsync that fails may be about that.
+    /// Whether an error was recorded since this was asked before: an fsync that fails may be about
+    /// that.
     pub(crate) fn explains_failure(&self) -> bool {
-        let failed = self.counters.errors.load(Ordering::Relaxed);
-        self.explained.swap(failed, Ordering::Relaxed) != failed
+        let recorded = self.counters.recorded.load(Ordering::Relaxed);
+        self.explained.swap(recorded, Ordering::Relaxed) != recorded
     }
 
     /// Tells the leases of what was noted. Any context but interrupts.

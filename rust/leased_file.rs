@@ -55,7 +55,7 @@ pub(crate) struct LeasedFile {
     #[pin]
     tick: Work<LeasedFile>,
     pub(crate) passes: Passes,
-    /// Errors of `counters` when an fsync failed last.
+    /// How many errors were recorded when an fsync failed last.
     pub(crate) explained: AtomicU64,
     armed: AtomicU64,
     created: Instant<Monotonic>,
@@ -74,6 +74,8 @@ pub(crate) struct Counters {
     pub(crate) rearmed: AtomicU64,
     /// Re-arms that failed, and snapshots whose write failed.
     pub(crate) errors: AtomicU64,
+    /// Those of them that the next fsync of every open file reports.
+    pub(crate) recorded: AtomicU64,
     /// Where the writes of snapshots failed, of which nobody was told.
     #[pin]
     pub(crate) unwritten: IrqLock<Option<PageRange>>,
@@ -85,6 +87,7 @@ impl Counters {
             snapshots: AtomicU64::new(0),
             rearmed: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            recorded: AtomicU64::new(0),
             unwritten <- IrqLock::new(None),
         })
     }
@@ -92,6 +95,7 @@ impl Counters {
     /// The write of a snapshot of `range` failed. Any context.
     pub(crate) fn note_unwritten(&self, range: PageRange) {
         self.errors.fetch_add(1, Ordering::Relaxed);
+        self.recorded.fetch_add(1, Ordering::Relaxed);
         self.unwritten.with(|noted| {
             *noted = Some(noted.map_or(range, |before| before.joined(&range)));
         });

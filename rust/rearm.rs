@@ -242,6 +242,7 @@ impl<'a> Rearming<'a> {
     /// Nobody will try again: fsync is to tell.
     fn record(&self, error: Error) {
         if !keeps_pin(error) {
+            self.file.counters.recorded.fetch_add(1, Ordering::Relaxed);
             self.file.mapping().set_error(error);
         }
     }

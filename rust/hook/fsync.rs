@@ -18,15 +18,17 @@ fn sync(original: Original, file: &LocalFile, start: i64, end: i64, datasync: c_
     };
     let _pass = leased.gather_failures();
     let rearmed = leased.rearm(range, Frozen::Wait);
-    let result = match (original.call(file, start, end, datasync), rearmed) {
-        (0, Err(error)) => error.to_errno(),
-        (result, _) => result,
-    };
+    let result = original.call(file, start, end, datasync);
     // A journal that fails or a filesystem that shut down is not seen otherwise.
     if let Some(error) = unsaved(result).filter(|_| !leased.explains_failure()) {
         leased.note_failure(error, range);
     }
-    result
+    // Also if another pass has not ended: there may always be one.
+    leased.tell_failures();
+    match rearmed {
+        Err(error) if result == 0 => error.to_errno(),
+        _ => result,
+    }
 }
 
 /// The error of an fsync that did not save everything.
