@@ -18,6 +18,7 @@ pub mod s01_after_clean;
 pub mod s02_tearing;
 pub mod s04_background;
 mod s05_reclaim;
+mod s06_errors;
 mod s07_copy_on_write;
 mod s08_termination;
 mod s14_pressure;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s02_tearing::TESTS,
         s04_background::TESTS,
         s05_reclaim::TESTS,
+        s06_errors::TESTS,
         s07_copy_on_write::TESTS,
         s08_termination::TESTS,
         s14_pressure::TESTS,
