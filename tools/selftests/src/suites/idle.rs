@@ -1,34 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Idle is free: without a lease no hook is installed, and a lease whose
-//! device does nothing costs at most one rewrite per tick, or none.
+//! Idle is free: without a lease no hook is installed, and a lease whose device
+//! does nothing writes nothing.
 
-use std::{thread, time::Duration};
+use std::{ops::Range, thread, time::Duration};
 
-use anyhow::ensure;
+use anyhow::{ensure, Result};
 
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
         page_size,
         proc::{hooked_functions, wait_for},
-        sysctl::Sysctl,
-        Fill, Layer, RigOptions, Scratch, WriteCounter,
+        sysctl::{hasty_flusher, Sysctl},
+        DirectReader, Fill, Layer, Requirement, Rig, RigOptions, Scratch, WriteCounter,
     },
 };
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("idle.hooks", hooks),
-    Test::new("idle.tick", |cx| writes(cx, false)).seconds(900),
+    Test::new("idle.tick", |cx| writes(cx, false))
+        .granted()
+        .seconds(900),
     Test::new("idle.marked", |cx| writes(cx, true)).seconds(900),
 ];
 
-/// Enough pages to tell them from the filesystem's own writes.
-const PAGES: u64 = 512;
+/// Enough pages to tell them from the filesystem's own writes: 4 MiB.
+const PAGES: u64 = 1024;
 
-/// What a filesystem may write for a rewrite of the range, and on its own
-/// while nothing happens: superblock, log, timestamps.
+/// What a filesystem may write for a rewrite of a few pages, and on its own while
+/// nothing happens: superblock, log, timestamps.
 const OVERHEAD: u64 = 512 << 10;
+
+const PAGE: u64 = page_size() as u64;
 
 /// Hooks come with the first lease and go away after the last.
 fn hooks(context: &Context) -> TestResult {
@@ -47,49 +51,141 @@ fn hooks(context: &Context) -> TestResult {
     Ok(())
 }
 
-/// Counts what an idle lease writes.
+/// The tick of this run, and how many of them to wait.
+struct Ticks {
+    length: Duration,
+    count: u64,
+    _guards: Option<[Sysctl; 2]>,
+}
+
+impl Ticks {
+    /// In full, the tick is what the administrator set; for the quick check, 1 s.
+    fn new(context: &Context) -> Result<Self> {
+        if context.minutes == 0 {
+            return Ok(Self {
+                length: Duration::from_secs(1),
+                count: 5,
+                _guards: Some(hasty_flusher()?),
+            });
+        }
+        let text = std::fs::read_to_string("/proc/sys/vm/dirty_expire_centisecs")?;
+        let length = Duration::from_millis(text.trim().parse::<u64>()? * 10);
+        Ok(Self {
+            length,
+            count: (context.minutes * 60 / length.as_secs().max(1)).max(2),
+            _guards: None,
+        })
+    }
+
+    /// Until what was written now is on the disk without anybody asking: it
+    /// becomes dirty after a tick, and old after another one.
+    fn flushed(&self) {
+        thread::sleep(self.length * 3 + Duration::from_secs(1));
+    }
+}
+
+/// An idle lease of a file on a disk of its own.
+struct Idle {
+    // Dropped in this order.
+    rig: Rig,
+    scratch: Scratch,
+    marked: bool,
+}
+
+impl Idle {
+    fn new(context: &Context, fill: Fill, marked: bool) -> Result<Self> {
+        let scratch = Scratch::new(context.device()?, context.filesystem()?, Layer::Plain)?;
+        let mut options = RigOptions::new(context.side, PAGES, fill);
+        if marked {
+            options = options.marked();
+        }
+        let rig = options.build(&scratch.dir().join("f"))?;
+        let idle = Self {
+            rig,
+            scratch,
+            marked,
+        };
+        idle.write(0..PAGES, 1)?;
+        idle.rig.fsync()?;
+        nix::unistd::sync();
+        Ok(idle)
+    }
+
+    /// The device writes, and the holder says so if it is to.
+    fn write(&self, pages: Range<u64>, generation: u64) -> Result<()> {
+        let count = pages.end - pages.start;
+        self.rig.engine.write(pages.start, count, generation)?;
+        if self.marked {
+            self.rig.lease()?.mark(pages.start * PAGE, count * PAGE)?;
+        }
+        Ok(())
+    }
+
+    /// Bytes written during `action`.
+    fn cost(&self, what: &str, action: impl FnOnce() -> Result<()>) -> Result<u64> {
+        let counter = WriteCounter::of(self.scratch.dir())?;
+        action()?;
+        let bytes = counter.bytes()?;
+        println!("{what}: {bytes} bytes written");
+        Ok(bytes)
+    }
+
+    /// Asserts that the disk has `generation` in these pages; the reader writes
+    /// back what is dirty, so that only the costs tell who did.
+    fn holds(&self, pages: Range<u64>, generation: u64) -> Result<()> {
+        let (first, count) = (pages.start, pages.end - pages.start);
+        DirectReader::open(self.rig.mapped.path())?
+            .part(first, count, first, Requirement::Exactly(generation))?
+            .all_kept()
+    }
+}
+
+/// What the device wrote reaches the disk by the tick, once, and costs what it
+/// wrote; while it is idle nothing is written.
 fn writes(context: &Context, marked: bool) -> TestResult {
     context.load_modules()?;
-    let scratch = Scratch::new(context.device()?, context.filesystem()?, Layer::Plain)?;
-    // In full, the tick is what the administrator set; for the quick check, 2 s.
-    let (tick, ticks, _guard) = if context.minutes == 0 {
-        let guard = Sysctl::set("vm.dirty_expire_centisecs", 200)?;
-        (Duration::from_secs(2), 5, Some(guard))
-    } else {
-        let text = std::fs::read_to_string("/proc/sys/vm/dirty_expire_centisecs")?;
-        let tick = Duration::from_millis(text.trim().parse::<u64>()? * 10);
-        let ticks = context.minutes * 60 / tick.as_secs().max(1);
-        (tick, ticks, None)
+    let ticks = Ticks::new(context)?;
+    let idle = Idle::new(context, Fill::Faulted, marked)?;
+    let range = PAGES * PAGE;
+    ticks.flushed();
+    let nothing = |what: &str| {
+        let written = idle.cost(what, || {
+            thread::sleep(ticks.length * ticks.count as u32);
+            Ok(())
+        })?;
+        ensure!(
+            written <= OVERHEAD,
+            "{written} bytes in {} ticks of an idle device; the range has {range}",
+            ticks.count
+        );
+        Ok(())
     };
-    let mut options = RigOptions::new(context.side, PAGES, Fill::Written);
-    if marked {
-        options = options.marked();
-    }
-    let rig = options.build(&scratch.dir().join("f"))?;
-    rig.engine.write_all(1)?;
-    if marked {
-        rig.lease()?.mark(0, PAGES * page_size() as u64)?;
-    }
-    rig.fsync()?;
-    nix::unistd::sync();
-    // The first ticks are for what the setup left.
-    thread::sleep(tick * 2);
+    nothing("idle")?;
 
-    let counter = WriteCounter::of(scratch.dir())?;
-    thread::sleep(tick * ticks as u32);
-    let written = counter.bytes()?;
-    let range = PAGES * page_size() as u64;
-    println!("{written} bytes in {ticks} ticks; the range has {range}");
-    let allowed = if marked {
-        OVERHEAD
-    } else {
-        // The interval may hold one tick more than its length says.
-        (ticks + 1) * (range + OVERHEAD)
-    };
-    ensure!(written <= allowed, "{allowed} bytes are allowed");
+    let all = idle.cost("all, by the tick", || {
+        idle.write(0..PAGES, 2)?;
+        ticks.flushed();
+        Ok(())
+    })?;
     ensure!(
-        marked || written >= range,
-        "the tick wrote nothing: without fsync, data never reaches the disk"
+        all >= range,
+        "the tick did not write all: without fsync, data never reaches the disk"
     );
-    Ok(())
+    ensure!(
+        all < 2 * range,
+        "{all} bytes: more than once, for {range} that the device wrote once"
+    );
+    idle.holds(0..PAGES, 2)?;
+
+    let one = idle.cost("one page, by the tick", || {
+        idle.write(77..78, 3)?;
+        ticks.flushed();
+        Ok(())
+    })?;
+    ensure!(
+        (PAGE..=PAGE + OVERHEAD).contains(&one),
+        "{one} bytes for one page"
+    );
+    idle.holds(77..78, 3)?;
+    nothing("idle again")
 }

@@ -11,6 +11,7 @@ mod fsyncs;
 mod grants;
 mod hooks;
 mod idle;
+mod price;
 mod refuse;
 mod reserve;
 mod run;
@@ -21,6 +22,7 @@ mod s05_reclaim;
 mod s06_errors;
 mod s07_copy_on_write;
 mod s08_termination;
+mod s09_throttling;
 mod s14_pressure;
 mod s15_many_mappings;
 mod s16_large_folio;
@@ -29,6 +31,7 @@ mod s21_no_lease;
 mod soak;
 mod trace;
 mod uapi;
+mod unchanged;
 
 use crate::harness::Test;
 
@@ -59,6 +62,9 @@ pub fn all() -> impl Iterator<Item = Test> {
         &breaks::tests(),
         &grants::tests(),
         idle::TESTS,
+        price::TESTS,
+        unchanged::TESTS,
+        s09_throttling::TESTS,
         reserve::TESTS,
         fsyncs::TESTS,
         soak::TESTS,

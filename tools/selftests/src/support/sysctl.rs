@@ -57,3 +57,16 @@ pub fn hasty_flusher() -> Result<[Sysctl; 2]> {
         Sysctl::set("vm.dirty_writeback_centisecs", 50)?,
     ])
 }
+
+/// The flusher and the tick do nothing by themselves, so that what is written is
+/// what somebody asked for; both are put back when the guards are dropped.
+///
+/// # Errors
+///
+/// The sysctls cannot be set.
+pub fn idle_flusher() -> Result<[Sysctl; 2]> {
+    Ok([
+        Sysctl::set("vm.dirty_expire_centisecs", 360_000)?,
+        Sysctl::set("vm.dirty_writeback_centisecs", 0)?,
+    ])
+}
