@@ -59,6 +59,7 @@ impl Mapped {
         }
         let mapped = Self::new(file, path, pages)?;
         if fill == Fill::Faulted {
+            mapped.no_readahead()?;
             mapped.stamp_by_cpu(0);
         }
         mapped.file.sync_all().context("first fsync")?;
@@ -94,6 +95,20 @@ impl Mapped {
             pages,
             kept: false,
         })
+    }
+
+    /// Readahead makes large folios of faults that follow each other.
+    fn no_readahead(&self) -> Result<()> {
+        // SAFETY: the range is mapped, and the call changes no contents.
+        let result = unsafe {
+            libc::madvise(
+                self.address.as_ptr().cast(),
+                self.length(),
+                libc::MADV_RANDOM,
+            )
+        };
+        Errno::result(result).context("madvise(MADV_RANDOM)")?;
+        Ok(())
     }
 
     /// The open file.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What can come between two pins: also what goes past the page cache.
 
-use std::{fs::OpenOptions, time::Duration};
+use std::{process::Command, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{ensure, Result};
 use pinlease::EventKind;
 
-use super::subject::{direct_write, direct_write_soon, Subject};
+use super::subject::{direct_write_soon, Subject};
 use crate::{
     harness::{Context, Side, TestResult},
-    support::{expect::from_io, Breaking, Fill, Handler},
+    support::{DirectReader, Fill, Program, Stamp},
 };
 
 /// The two contents.
@@ -59,26 +59,31 @@ pub fn leased_again(context: &Context) -> TestResult {
 
 /// The holder gives way to another process's direct write, and pins again.
 pub fn broken_by_write(context: &Context) -> TestResult {
-    broken(context, |path| direct_write(path, 0..PAGES, B))
+    broken(
+        context,
+        "dd if=/dev/zero of=\"$0\" bs=4096 count=$1 oflag=direct conv=notrunc",
+    )
 }
 
 /// The same with a truncation to nothing; the file grows again, as a hole.
 pub fn broken_by_truncation(context: &Context) -> TestResult {
-    broken(context, |path| {
-        let file = from_io(OpenOptions::new().write(true).open(path))?;
-        let length = from_io(file.metadata())?.len();
-        from_io(file.set_len(0))?;
-        from_io(file.set_len(length))?;
-        from_io(file.sync_all())
-    })
+    broken(
+        context,
+        "truncate -s 0 \"$0\" && truncate -s $(($1 * 4096)) \"$0\" && sync \"$0\"",
+    )
 }
 
-fn broken(context: &Context, breaker: fn(&std::path::Path) -> nix::Result<()>) -> TestResult {
+fn broken(context: &Context, breaker: &str) -> TestResult {
     for fill in [Fill::Faulted, Fill::Written] {
         let mut subject = Subject::new(context, PAGES, fill)?;
         for _ in 0..3 {
             subject.write_durably(A)?;
             give_way(context, &mut subject, breaker)?;
+            let mut reader = DirectReader::open(subject.mapped.path())?;
+            ensure!(
+                reader.stamp(0, 0)? == Stamp::Whole(0),
+                "the breaker did nothing"
+            );
             subject.write_durably(A)?;
         }
     }
@@ -86,13 +91,14 @@ fn broken(context: &Context, breaker: fn(&std::path::Path) -> nix::Result<()>) -
 }
 
 /// Another process breaks; the holder answers, and pins again when that is over.
-fn give_way(
-    context: &Context,
-    subject: &mut Subject,
-    breaker: fn(&std::path::Path) -> nix::Result<()>,
-) -> Result<()> {
-    let path = subject.mapped.path().to_owned();
-    let breaking = Breaking::begin(Handler::Interrupts, move || breaker(&path))?;
+fn give_way(context: &Context, subject: &mut Subject, breaker: &str) -> Result<()> {
+    // A program, which unlike a forked child has no copy of the device.
+    let breaking = Program::start(
+        Command::new("sh")
+            .args(["-c", breaker])
+            .arg(subject.mapped.path())
+            .arg(PAGES.to_string()),
+    )?;
     while !matches!(subject.lease()?.read_event()?.kind, EventKind::Break { .. }) {}
     if context.side == Side::Grant {
         // A grant is not given way by unpinning alone.
@@ -100,7 +106,8 @@ fn give_way(
     } else {
         subject.unpin()?;
     }
-    breaking.end(LIMIT)?.result().context("the breaker")?;
+    let (status, output) = breaking.everything(LIMIT)?;
+    ensure!(status.success(), "the breaker failed: {output}");
     if context.side == Side::Grant {
         subject.acquire()?;
     }

@@ -22,6 +22,9 @@ const CONTENTS: u64 = 3;
 /// Most devices at a time.
 const DEVICES: usize = 2;
 
+/// Losses that are printed.
+const PRINTED: u64 = 5;
+
 /// One step.
 #[derive(Clone, Debug)]
 enum Step {
@@ -174,6 +177,9 @@ impl Run {
             let disk = reader.stamp(page, page)?;
             if disk != wanted {
                 self.lost += 1;
+                if self.lost > PRINTED {
+                    continue;
+                }
                 println!("page {page} on the disk is {disk:?}, not {wanted:?}");
             }
         }

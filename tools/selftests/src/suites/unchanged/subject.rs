@@ -215,7 +215,7 @@ impl Subject {
 struct Page([u8; page_size()]);
 
 /// Writes pages with O_DIRECT, past the page cache.
-pub fn direct_write(path: &Path, pages: Range<u64>, generation: u64) -> nix::Result<()> {
+fn direct_write(path: &Path, pages: Range<u64>, generation: u64) -> nix::Result<()> {
     let file = std::fs::OpenOptions::new()
         .write(true)
         .custom_flags(libc::O_DIRECT)
