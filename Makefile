@@ -4,6 +4,7 @@
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make man    the man pages of the command, in out/man
+#   make filesystem-table   Documentation/filesystems.rst, from the results of make check
 #
 # Everything is built and run in an environment that scripts/setup makes; with
 # KDIR=/path/to/a/kernel/build the modules are built for that kernel instead,
@@ -17,7 +18,7 @@ SHELL := /bin/bash
 
 export PINLEASE_CHECK_ARGS
 
-.PHONY: all modules programs demo check lint unit man clean help
+.PHONY: all modules programs demo check lint unit man filesystem-table clean help
 
 all: modules programs
 
@@ -50,6 +51,9 @@ unit:
 
 man:
 	scripts/man
+
+filesystem-table: programs
+	out/programs/filesystem-table
 
 clean:
 	rm -rf out

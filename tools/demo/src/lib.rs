@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-//! What the host's programs share: the demo's result and running a guest.
+//! What the host's programs share: results, and running a guest.
 
 pub mod cell;
 pub mod consumer;
+pub mod features;
+pub mod filesystem_table;
 pub mod guest;
 pub mod output;
 pub mod table;
+pub mod verdict;

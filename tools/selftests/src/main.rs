@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{ensure, Result};
 use clap::{Parser, Subcommand};
 use selftests::{
-    bench::bench_break,
+    bench::{bench_break, bench_throttling, Throttling},
     harness::{run, Context, Format, Reporter, Side, Test},
     suites,
 };
@@ -54,6 +54,8 @@ enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
         rounds: u32,
     },
+    /// Measure a writer's throughput beside a lease of much of the memory.
+    BenchThrottling(Throttling),
 }
 
 fn main() -> Result<ExitCode> {
@@ -82,6 +84,10 @@ fn main() -> Result<ExitCode> {
             rounds,
         } => {
             bench_break(&dir, &modules, rounds)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::BenchThrottling(options) => {
+            bench_throttling(&options)?;
             Ok(ExitCode::SUCCESS)
         }
     }

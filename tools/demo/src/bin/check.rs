@@ -9,12 +9,12 @@ use clap::Parser;
 use demo::{
     guest::GuestOptions,
     output::{write_json, Progress},
+    verdict::{Report, Verdict},
 };
 use selftests::{
     harness::{Event, Outcome, Side},
     support::Filesystem,
 };
-use serde::Serialize;
 
 /// Runs the selftests in guests, with their controls.
 ///
@@ -43,28 +43,6 @@ struct Cli {
     time_scale: u32,
     /// Suites, tests, or beginnings of their names; all when there is none.
     tests: Vec<String>,
-}
-
-/// One line of check.json.
-#[derive(Serialize)]
-struct Verdict {
-    fs: Filesystem,
-    side: Side,
-    test: String,
-    outcome: Outcome,
-    reason: String,
-    seconds: f64,
-    #[serde(skip)]
-    output: Vec<String>,
-}
-
-/// check.json.
-#[derive(Default, Serialize)]
-struct Report {
-    passed: usize,
-    failed: usize,
-    skipped: usize,
-    tests: Vec<Verdict>,
 }
 
 fn main() -> Result<ExitCode> {
@@ -123,7 +101,7 @@ fn write(cli: &Cli, progress: Progress, report: Report) -> Result<ExitCode> {
 fn run(cli: &Cli, fs: Filesystem, report: &Mutex<Report>, progress: &Progress) -> Result<()> {
     let add = |event| {
         let mut report = report.lock().expect("no thread panics");
-        report.add(fs, event, progress);
+        count(&mut report, fs, event, progress);
     };
     progress.doing(format!("{fs}: booting a guest"));
     let mut arguments = vec!["run".into(), "--format=json".into()];
@@ -174,54 +152,46 @@ fn run(cli: &Cli, fs: Filesystem, report: &Mutex<Report>, progress: &Progress) -
     Ok(())
 }
 
-impl Verdict {
-    fn name(&self) -> String {
-        format!("{} {}:{}", self.fs, self.side.name(), self.test)
-    }
-}
-
-impl Report {
-    /// Counts a result.
-    fn add(&mut self, fs: Filesystem, event: Event, progress: &Progress) {
-        let Event::Result {
-            test,
-            side,
-            outcome,
-            reason,
-            output,
-            seconds,
-        } = event
-        else {
-            return;
-        };
-        let word = match outcome {
-            Outcome::Passed => {
-                self.passed += 1;
-                "ok"
-            }
-            Outcome::Failed => {
-                self.failed += 1;
-                "FAILED"
-            }
-            Outcome::Skipped => {
-                self.skipped += 1;
-                "skipped:"
-            }
-        };
-        let verdict = Verdict {
-            fs,
-            side,
-            test,
-            outcome,
-            reason,
-            seconds,
-            output,
-        };
-        let name = verdict.name();
-        progress.done(&format!(
-            "{name}: {word} {} ({seconds:.1} s)",
-            verdict.reason
-        ));
-        self.tests.push(verdict);
-    }
+/// Counts a result.
+fn count(report: &mut Report, fs: Filesystem, event: Event, progress: &Progress) {
+    let Event::Result {
+        test,
+        side,
+        outcome,
+        reason,
+        output,
+        seconds,
+    } = event
+    else {
+        return;
+    };
+    let word = match outcome {
+        Outcome::Passed => {
+            report.passed += 1;
+            "ok"
+        }
+        Outcome::Failed => {
+            report.failed += 1;
+            "FAILED"
+        }
+        Outcome::Skipped => {
+            report.skipped += 1;
+            "skipped:"
+        }
+    };
+    let verdict = Verdict {
+        fs,
+        side,
+        test,
+        outcome,
+        reason,
+        seconds,
+        output,
+    };
+    let name = verdict.name();
+    progress.done(&format!(
+        "{name}: {word} {} ({seconds:.1} s)",
+        verdict.reason
+    ));
+    report.tests.push(verdict);
 }

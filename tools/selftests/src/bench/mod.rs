@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-//! How long a breaker waits after its holder let go: pinlease beside
-//! fcntl(2) `F_SETLEASE`, in the same guest, in turn.
+//! What takes time: how long a breaker waits after its holder let go, beside
+//! fcntl(2) `F_SETLEASE`; how much a writer writes beside a lease, and without
+//! one.  All in the same guest, in turn.
 
 mod breaker;
 mod figures;
 mod held;
+mod throttling;
 
 use std::{
     fs::{self, File},
@@ -19,6 +21,7 @@ use crate::{harness::Side, support::modules};
 use breaker::Truncating;
 use figures::Figures;
 use held::{Held, Kind};
+pub use throttling::{bench_throttling, Throttling};
 
 /// What is truncated: the same work in every round.
 const BYTES: usize = 1 << 20;

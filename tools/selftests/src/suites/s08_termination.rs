@@ -9,23 +9,37 @@ use anyhow::{ensure, Context as _, Result};
 use nix::{
     errno::Errno,
     mount::MsFlags,
-    sys::mman::{msync, MsFlags as MsyncFlags},
+    sys::{
+        mman::{msync, MsFlags as MsyncFlags},
+        wait::WaitStatus,
+    },
 };
 
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
-        expect::one_of, freeze::Frozen, modules, Fill, Layer, Requirement, Rig, RigOptions, Scratch,
+        expect::one_of, freeze::Frozen, modules, process, Fill, Layer, Requirement, Rig,
+        RigOptions, Scratch,
     },
 };
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::new("s08-termination.sync", |cx| durable(cx, sync)).granted(),
-    Test::new("s08-termination.syncfs", |cx| durable(cx, syncfs)).granted(),
-    Test::new("s08-termination.fdatasync", |cx| durable(cx, fdatasync)).granted(),
-    Test::new("s08-termination.msync", |cx| durable(cx, msync_all)).granted(),
-    Test::new("s08-termination.freeze", |cx| durable(cx, freeze)).granted(),
+    Test::new("s08-termination.sync", |cx| durable(cx, "sync", sync)).granted(),
+    Test::new("s08-termination.syncfs", |cx| durable(cx, "syncfs", syncfs)).granted(),
+    Test::new("s08-termination.fdatasync", |cx| {
+        durable(cx, "fdatasync", fdatasync)
+    })
+    .granted(),
+    Test::new("s08-termination.msync", |cx| {
+        durable(cx, "msync", msync_all)
+    })
+    .granted(),
+    Test::new("s08-termination.freeze", |cx| durable(cx, "freeze", freeze)).granted(),
+    Test::new("s08-termination.freeze-sync", |cx| {
+        durable(cx, "freeze, sync, thaw", freeze_sync)
+    })
+    .granted(),
     Test::new("s08-termination.umount", umount).granted(),
     Test::new("s08-termination.remount-ro", remount).granted(),
     Test::new("s08-termination.rmmod", rmmod).granted(),
@@ -56,11 +70,11 @@ fn soon<T>(what: &str, action: impl FnOnce() -> T) -> Result<T> {
 }
 
 /// What was published before `request` is on the disk after it.
-fn durable(context: &Context, request: fn(&Rig, &Scratch) -> Result<()>) -> TestResult {
+fn durable(context: &Context, what: &str, request: fn(&Rig, &Scratch) -> Result<()>) -> TestResult {
     let (scratch, rig) = setup(context)?;
     for _ in 0..3 {
         let published = rig.engine.wait_passes(1)?.completed;
-        soon("request", || request(&rig, &scratch))??;
+        soon(what, || request(&rig, &scratch))??;
         rig.census(Requirement::AtLeast(published))?.all_kept()?;
     }
     rig.engine.stop()?;
@@ -93,14 +107,44 @@ fn msync_all(rig: &Rig, _: &Scratch) -> Result<()> {
 /// snapshot of the disk has it); what it writes meanwhile follows after the thaw.
 fn freeze(rig: &Rig, scratch: &Scratch) -> Result<()> {
     let before = rig.engine.status()?.completed;
-    let frozen = Frozen::freeze(scratch.dir())?;
+    let frozen = soon("freeze alone", || Frozen::freeze(scratch.dir()))??;
     rig.census(Requirement::AtLeast(before))?.all_kept()?;
     let meanwhile = rig.engine.wait_passes(2)?.completed;
     // A reader must not wait for the thaw either.
     let mut byte = [0];
     std::os::unix::fs::FileExt::read_exact_at(rig.mapped.file(), &mut byte, 0)?;
-    frozen.thaw()?;
-    rig.fsync()?;
+    soon("thaw", || frozen.thaw())??;
+    soon("fsync after the thaw", || rig.fsync())??;
+    rig.census(Requirement::AtLeast(meanwhile))?.all_kept()
+}
+
+/// Who asks for durability of everything while it is frozen neither hangs nor
+/// keeps the thaw from coming.
+fn freeze_sync(rig: &Rig, scratch: &Scratch) -> Result<()> {
+    let frozen = soon("freeze alone", || Frozen::freeze(scratch.dir()))??;
+    let meanwhile = rig.engine.wait_passes(1)?.completed;
+    // In processes of their own: whatever they do, the thaw must come.
+    let begin = Instant::now();
+    let syncing = process::spawn(|| {
+        nix::unistd::sync();
+        Ok(())
+    })?;
+    let file = rig.mapped.file().try_clone()?;
+    let syncing_one = process::spawn(move || nix::unistd::syncfs(&file).context("syncfs"))?;
+    let mut ended = Vec::new();
+    for (name, process) in [("sync", syncing), ("syncfs", syncing_one)] {
+        let status = process.wait(LIMIT)?;
+        println!("{name} while frozen: {:?}", begin.elapsed());
+        ended.push((name, status));
+    }
+    soon("thaw", || frozen.thaw())??;
+    for (name, status) in ended {
+        ensure!(
+            matches!(status, WaitStatus::Exited(_, 0)),
+            "{name} while frozen: {status:?}"
+        );
+    }
+    soon("sync after the thaw", nix::unistd::sync)?;
     rig.census(Requirement::AtLeast(meanwhile))?.all_kept()
 }
 
@@ -127,6 +171,7 @@ fn umount(context: &Context) -> TestResult {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
+    println!("umount succeeds after {:?}", begin.elapsed());
     Ok(())
 }
 

@@ -59,7 +59,7 @@ impl Mapped {
         }
         let mapped = Self::new(file, path, pages)?;
         if fill == Fill::Faulted {
-            mapped.no_readahead()?;
+            mapped.keep_folios_small()?;
             mapped.stamp_by_cpu(0);
         }
         mapped.file.sync_all().context("first fsync")?;
@@ -97,17 +97,15 @@ impl Mapped {
         })
     }
 
-    /// Readahead makes large folios of faults that follow each other.
-    fn no_readahead(&self) -> Result<()> {
-        // SAFETY: the range is mapped, and the call changes no contents.
-        let result = unsafe {
-            libc::madvise(
-                self.address.as_ptr().cast(),
-                self.length(),
-                libc::MADV_RANDOM,
-            )
-        };
-        Errno::result(result).context("madvise(MADV_RANDOM)")?;
+    /// Neither readahead makes large folios, of faults that follow each other, nor
+    /// khugepaged.
+    fn keep_folios_small(&self) -> Result<()> {
+        for advice in [libc::MADV_RANDOM, libc::MADV_NOHUGEPAGE] {
+            let address = self.address.as_ptr().cast();
+            // SAFETY: the range is mapped, and the call changes no contents.
+            let result = unsafe { libc::madvise(address, self.length(), advice) };
+            Errno::result(result).context("madvise")?;
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod acquire;
 mod common;
+mod filesystems;
 mod lifetime;
 mod limits;
 mod mark;
@@ -45,6 +46,13 @@ pub const TESTS: &[Test] = &[
     Test::new("uapi.full", storage::full),
     Test::new("uapi.data-journal", storage::data_journal),
     Test::new("uapi.encrypted", storage::encrypted),
+    Test::new("uapi.refused-ext2", filesystems::ext2),
+    Test::new("uapi.refused-ext3", filesystems::ext3),
+    Test::new("uapi.refused-f2fs", filesystems::f2fs),
+    Test::new("uapi.refused-vfat", filesystems::vfat),
+    Test::new("uapi.refused-exfat", filesystems::exfat),
+    Test::new("uapi.refused-tmpfs", filesystems::tmpfs),
+    Test::new("uapi.refused-overlayfs", filesystems::overlayfs),
     Test::new("uapi.cloexec", lifetime::cloexec),
     Test::new("uapi.fork", lifetime::fork),
     Test::new("uapi.scm-rights", lifetime::scm_rights),

@@ -61,7 +61,8 @@ pub fn leased_again(context: &Context) -> TestResult {
 pub fn broken_by_write(context: &Context) -> TestResult {
     broken(
         context,
-        "dd if=/dev/zero of=\"$0\" bs=4096 count=$1 oflag=direct conv=notrunc",
+        // One write: the next one would break the lease again.
+        "dd if=/dev/zero of=\"$0\" bs=$(($1 * 4096)) count=1 oflag=direct conv=notrunc",
     )
 }
 
@@ -69,7 +70,8 @@ pub fn broken_by_write(context: &Context) -> TestResult {
 pub fn broken_by_truncation(context: &Context) -> TestResult {
     broken(
         context,
-        "truncate -s 0 \"$0\" && truncate -s $(($1 * 4096)) \"$0\" && sync \"$0\"",
+        // Not by truncate(1), which has O_NONBLOCK.
+        ": > \"$0\" && truncate -s $(($1 * 4096)) \"$0\" && sync \"$0\"",
     )
 }
 
