@@ -64,7 +64,7 @@ impl Ticks {
         if context.minutes == 0 {
             return Ok(Self {
                 length: Duration::from_secs(1),
-                count: 5,
+                count: 3,
                 _guards: Some(hasty_flusher()?),
             });
         }

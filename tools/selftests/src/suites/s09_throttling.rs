@@ -36,12 +36,12 @@ pub const TESTS: &[Test] = &[
 
 const PAGE: u64 = page_size() as u64;
 
-/// 64 MiB: four times [`BACKGROUND`].
+/// 64 MiB: more than makes writers pause.
 const PAGES: u64 = 16384;
 
 /// From here on the flusher runs, and from the mean of the two writers pause.
-const BACKGROUND: u64 = 16 << 20;
-const LIMIT: u64 = 32 << 20;
+const BACKGROUND: u64 = 32 << 20;
+const LIMIT: u64 = 64 << 20;
 
 /// Dirty pages that may be there without the lease: metadata, logs.
 const OTHERS: u64 = 1024;
@@ -155,7 +155,7 @@ fn beside_a_writer(context: &Context) -> TestResult {
     let mut wrote = 0;
     let watched = watch(Duration::from_secs(5), || {
         // Slow enough for any disk, or it would be its own fault.
-        if wrote < BACKGROUND / 2 {
+        if wrote < BACKGROUND / 4 {
             file.write_all(&chunk)?;
             wrote += CHUNK as u64;
         }

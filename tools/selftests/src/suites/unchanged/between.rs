@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{ensure, Result};
 
 use super::subject::Subject;
 use crate::{
@@ -113,6 +113,32 @@ fn by_cpu(context: &Context, change: fn(&Subject, u64, u64) -> Result<()>) -> Te
         subject.fsync()?;
         subject.holds(A)
     })
+}
+
+/// The device writes while the snapshot is taken, and then never again: what counts
+/// is what the snapshot has, not what the page had before or after.
+pub fn never_idle(context: &Context) -> TestResult {
+    for fill in [Fill::Faulted, Fill::Written] {
+        let subject = Subject::new(context, PAGES, fill)?;
+        let mut reader = DirectReader::open(subject.mapped.path())?;
+        for round in 0..30 {
+            subject.engine()?.start(round * 1000, Duration::ZERO)?;
+            subject.engine()?.wait_passes(1)?;
+            for _ in 0..3 {
+                subject.fsync()?;
+            }
+            // In the middle of a pass: a page may hold two generations.
+            subject.engine()?.stop()?;
+            subject.fsync()?;
+            for page in 0..PAGES {
+                ensure!(
+                    reader.bytes(page)? == subject.mapped.load(page),
+                    "page {page} on the disk is not as in the memory, in round {round}"
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The holder says what was written.

@@ -23,6 +23,7 @@ pub const TESTS: &[Test] = &[
     Test::new("unchanged.dropped-caches", between::dropped_caches).granted(),
     Test::new("unchanged.buffered-write", between::buffered_write).granted(),
     Test::new("unchanged.store", between::store).granted(),
+    Test::new("unchanged.never-idle", between::never_idle).granted(),
     Test::new("unchanged.marked", between::marked),
     Test::new("unchanged.two-pins", between::two_pins),
     Test::new("unchanged.pinned-again", outside::pinned_again).granted(),

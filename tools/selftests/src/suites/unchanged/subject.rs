@@ -150,6 +150,12 @@ impl Subject {
         self.device(0, 0..self.mapped.pages(), generation)
     }
 
+    /// The first device.
+    pub fn engine(&self) -> Result<&Engine> {
+        let first = self.held.first();
+        Ok(&first.context("nothing is pinned")?.engine)
+    }
+
     /// fsync(2).
     pub fn fsync(&self) -> Result<()> {
         self.mapped.file().sync_all().context("fsync")
