@@ -80,7 +80,7 @@ impl Ticks {
     /// Until what was written now is on the disk without anybody asking: it
     /// becomes dirty after a tick, and old after another one.
     fn flushed(&self) {
-        thread::sleep(self.length * 3 + Duration::from_secs(1));
+        thread::sleep(self.length * 3);
     }
 }
 

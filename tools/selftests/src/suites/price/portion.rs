@@ -10,8 +10,14 @@ use crate::{
     support::Fill,
 };
 
-/// 64 MiB: one of its folios of 2 MiB is less than 5 % of it.
-const PAGES: u64 = 16384;
+/// Of small folios, 32 MiB; of large ones 64 MiB: one of them, of 2 MiB, is less
+/// than 5 % of that.
+fn pages(context: &Context, fill: Fill) -> u64 {
+    context.pages.max(match fill {
+        Fill::Faulted => 8192,
+        Fill::Written => 16384,
+    })
+}
 
 /// The device wrote nothing: nothing is written, whoever asks.
 pub fn nothing(context: &Context) -> TestResult {
@@ -39,13 +45,13 @@ pub fn nothing(context: &Context) -> TestResult {
 
 /// Nobody says what the device wrote.
 pub fn unmarked(context: &Context, fill: Fill) -> TestResult {
-    let subject = Subject::new(context, context.pages.max(PAGES), fill, false)?;
+    let subject = Subject::new(context, pages(context, fill), fill, false)?;
     portion(&subject, fill)
 }
 
 /// The holder says it.
 pub fn marked(context: &Context) -> TestResult {
-    let subject = Subject::new(context, context.pages.max(PAGES), Fill::Faulted, true)?;
+    let subject = Subject::new(context, pages(context, Fill::Faulted), Fill::Faulted, true)?;
     portion(&subject, Fill::Faulted)
 }
 

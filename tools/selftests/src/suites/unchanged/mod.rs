@@ -34,7 +34,9 @@ pub const TESTS: &[Test] = &[
         outside::broken_by_truncation,
     )
     .granted(),
-    Test::new("unchanged.failed-write", errors::failed_write).granted(),
+    Test::new("unchanged.failed-write", errors::failed_write)
+        .granted()
+        .seconds(300),
     Test::controlled("unchanged.sequence", sequence::sequence)
         .granted()
         .seconds(600),

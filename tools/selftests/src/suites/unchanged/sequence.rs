@@ -201,7 +201,7 @@ pub fn sequence(context: &Context) -> TestResult {
             lost: 0,
         };
         let mut history = Vec::new();
-        for _ in 0..context.rounds * 10 {
+        for _ in 0..context.rounds * 5 {
             let step = Step::random(&mut random);
             history.push(step.clone());
             let result = run.step(step);
