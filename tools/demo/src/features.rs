@@ -69,8 +69,19 @@ pub const FEATURES: &[Feature] = &[
     )
     .stock("torn"),
     feature(
-        "stable: dm-crypt, md, disks with checksums",
+        "stable: dm-crypt, md-raid1 and 5",
         &["stacks.crypt", "stacks.mirror", "stacks.parity"],
+    )
+    .stock("torn"),
+    feature(
+        "stable: disk with protection information (T10-PI)",
+        &["stacks.protected-disk"],
+    )
+    .stock("torn"),
+    feature("stable: encrypted files (fscrypt)", &["stacks.fscrypt"]).stock("torn"),
+    feature(
+        "stable: compression, inline extents",
+        &["stacks.compress", "stacks.inline"],
     )
     .stock("torn"),
     feature(
@@ -128,24 +139,10 @@ pub const FEATURES: &[Feature] = &[
 ];
 
 /// What is refused with EOPNOTSUPP, because no promise could be kept.
-pub const REFUSALS: &[Refusal] = &[
-    Refusal {
-        title: "journaled data (``data=journal``, ``chattr +j``)",
-        tests: &["uapi.data-journal"],
-    },
-    Refusal {
-        title: "encrypted files (fscrypt)",
-        tests: &["uapi.encrypted", "stacks.fscrypt"],
-    },
-    Refusal {
-        title: "compression",
-        tests: &["stacks.compress"],
-    },
-    Refusal {
-        title: "disks with protection information (T10-PI)",
-        tests: &["stacks.protected-disk"],
-    },
-];
+pub const REFUSALS: &[Refusal] = &[Refusal {
+    title: "journaled data (``data=journal``, ``chattr +j``)",
+    tests: &["uapi.data-journal"],
+}];
 
 /// Other filesystems, all of which are refused; each by a test that does not
 /// depend on the filesystem that it is started for.
@@ -182,6 +179,7 @@ const AWAITED: &[&str] = &[
     "stacks.compress",
     "stacks.crypt",
     "stacks.fscrypt",
+    "stacks.inline",
     "stacks.mirror",
     "stacks.parity",
     "stacks.protected-disk",
