@@ -174,7 +174,7 @@ fn idle(context: &Context) -> TestResult {
 /// throttles others, and the disk follows.
 fn active(context: &Context) -> TestResult {
     let subject = Subject::new(context)?;
-    subject.rig.engine.start(2, Duration::from_millis(50))?;
+    subject.rig.engine.start(2, Duration::from_millis(300))?;
     subject.rig.engine.wait_passes(1)?;
     let published = subject.rig.engine.status()?.completed;
     let watched = watch(Duration::from_secs(3), 2 * subject.pages(), || Ok(()))?;
