@@ -173,9 +173,6 @@ pub const OTHERS: &[Refusal] = &[
 #[cfg(test)]
 const AWAITED: &[&str] = &[
     "s06-errors",
-    "s07-copy-on-write",
-    "s14-pressure",
-    "soak",
     "stacks.compress",
     "stacks.crypt",
     "stacks.fscrypt",
