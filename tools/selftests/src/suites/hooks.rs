@@ -2,16 +2,28 @@
 //! Every hook of the module's table fires when it should: functions that the
 //! compiler inlined are never called, and a hook on one would be silent.
 
-use std::{fs::OpenOptions, os::fd::AsRawFd};
+use std::{
+    fs::{self, OpenOptions},
+    os::fd::AsRawFd,
+    path::Path,
+};
 
 use anyhow::{ensure, Context as _, Result};
-use nix::fcntl::{fallocate, FallocateFlags};
+use nix::{
+    fcntl::{fallocate, FallocateFlags},
+    mount::MsFlags,
+};
 
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
-        breakers::BREAKERS, freeze::Frozen, page_size, proc::hook_hits, Filesystem, Fill, Layer,
-        Rig, RigOptions, Scratch,
+        breakers::BREAKERS,
+        flags,
+        freeze::Frozen,
+        fscrypt::{self, Cipher},
+        page_size,
+        proc::hook_hits,
+        Filesystem, Fill, Layer, Mapped, Rig, RigOptions, Scratch,
     },
 };
 
@@ -38,6 +50,11 @@ fn write_and_fsync(rig: &Rig, _: &Scratch) -> Result<()> {
     Ok(())
 }
 
+/// Some pages of a new file, which is not leased.
+fn write_new(path: &Path) -> Result<()> {
+    Mapped::create(path, 32, Fill::Written).map(drop)
+}
+
 const TRIGGERS: &[Trigger] = &[
     Trigger {
         hook: "fsync",
@@ -57,6 +74,33 @@ const TRIGGERS: &[Trigger] = &[
     Trigger {
         hook: "btrfs_submit_bbio",
         run: write_and_fsync,
+        on: &[Filesystem::Btrfs],
+    },
+    Trigger {
+        hook: "__blk_crypto_submit_bio",
+        run: |_, scratch| {
+            let folder = scratch.dir().join("encrypted");
+            fs::create_dir(&folder)?;
+            fscrypt::encrypt(&folder, Cipher::AesXts)?;
+            write_new(&folder.join("f"))
+        },
+        on: &[Filesystem::Ext4],
+    },
+    Trigger {
+        hook: "fs_bio_integrity_generate",
+        run: |_, scratch| {
+            let protected = Layer::Protected;
+            let other = Scratch::new(scratch.source(), scratch.filesystem(), protected)?;
+            write_new(&other.dir().join("f"))
+        },
+        on: &[Filesystem::Xfs],
+    },
+    Trigger {
+        hook: "btrfs_compress_bio",
+        run: |_, scratch| {
+            scratch.mount_with("compress-force", MsFlags::MS_REMOUNT)?;
+            write_new(&scratch.dir().join("compressed"))
+        },
         on: &[Filesystem::Btrfs],
     },
     Trigger {
@@ -151,7 +195,7 @@ const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         hook: "fileattr_set",
-        run: |rig, _| flags(rig),
+        run: |rig, _| flags::add(rig.mapped.file(), 0),
         on: ALL,
     },
     Trigger {
@@ -186,19 +230,6 @@ fn breaker(name: &str, scratch: &Scratch) -> Result<()> {
     let breaker = BREAKERS.iter().find(|breaker| breaker.name == name);
     let breaker = breaker.with_context(|| format!("no breaker is called {name}"))?;
     breaker.exists(scratch.dir()).map(drop)
-}
-
-/// `FS_IOC_SETFLAGS` with the flags that there are.
-fn flags(rig: &Rig) -> Result<()> {
-    nix::ioctl_read!(get_flags, b'f', 1, libc::c_long);
-    nix::ioctl_write_ptr!(set_flags, b'f', 2, libc::c_long);
-    let file = rig.mapped.file().as_raw_fd();
-    let mut flags = 0;
-    // SAFETY: the command writes one integer, which lives during the call.
-    unsafe { get_flags(file, &mut flags) }?;
-    // SAFETY: the command reads one integer, which lives during the call.
-    unsafe { set_flags(file, &flags) }?;
-    Ok(())
 }
 
 /// A command of XFS with an argument that cannot be read.

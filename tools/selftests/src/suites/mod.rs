@@ -29,6 +29,7 @@ mod s16_large_folio;
 mod s17_direct_io;
 mod s21_no_lease;
 mod soak;
+mod stacks;
 mod trace;
 mod uapi;
 mod unchanged;
@@ -51,6 +52,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s16_large_folio::TESTS,
         s17_direct_io::TESTS,
         s21_no_lease::TESTS,
+        stacks::TESTS,
         uapi::TESTS,
         command::TESTS,
         consumers::TESTS,

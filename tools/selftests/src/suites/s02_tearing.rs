@@ -83,16 +83,17 @@ pub fn fsyncs(rig: &Rig, side: Side, rounds: u64) -> Result<Census> {
     Ok(census)
 }
 
-/// Checksum errors that the whole filesystem has.
+/// Checksum errors that the whole filesystem and what is below it have.
 ///
 /// # Errors
 ///
 /// It does not tell.
 pub fn judge(scratch: &Scratch) -> Result<u64> {
-    if let Some(integrity) = scratch.integrity() {
-        return integrity.mismatches();
-    }
-    scrub(scratch)
+    let below = scratch.layer_errors()?;
+    Ok(match scratch.filesystem() {
+        Filesystem::Btrfs => below + scrub(scratch)?,
+        Filesystem::Ext4 | Filesystem::Xfs => below,
+    })
 }
 
 /// Reads all of a btrfs and returns its checksum errors.

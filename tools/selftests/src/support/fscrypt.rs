@@ -36,12 +36,33 @@ struct PolicyV2 {
     identifier: [u8; IDENTIFIER_BYTES],
 }
 
+/// How the contents of files are encrypted: `FSCRYPT_MODE_…`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cipher {
+    /// AES-256-XTS: each piece of a page is read once.
+    AesXts = 1,
+    /// Adiantum: a page is read twice, so that one that changes meanwhile
+    /// becomes garbage.
+    Adiantum = 9,
+}
+
+impl Cipher {
+    /// `FSCRYPT_MODE_…` of names that goes with it.
+    fn of_names(self) -> u8 {
+        match self {
+            // AES-256-CBC-CTS
+            Self::AesXts => 4,
+            Self::Adiantum => Self::Adiantum as u8,
+        }
+    }
+}
+
 /// Makes files that will be created in an empty folder be encrypted.
 ///
 /// # Errors
 ///
 /// The filesystem or the kernel does not know encryption.
-pub fn encrypt(folder: &Path) -> Result<()> {
+pub fn encrypt(folder: &Path, cipher: Cipher) -> Result<()> {
     let folder = File::open(folder)?;
     let mut key = AddKey {
         kind: IDENTIFIER,
@@ -66,8 +87,8 @@ pub fn encrypt(folder: &Path) -> Result<()> {
     Errno::result(added).context("adding a key for encryption")?;
     let policy = PolicyV2 {
         version: 2,
-        contents: 1,
-        names: 4,
+        contents: cipher as u8,
+        names: cipher.of_names(),
         flags: 0,
         unit: 0,
         reserved: [0; 3],

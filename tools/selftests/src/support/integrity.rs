@@ -6,12 +6,12 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context, Result};
 
-use super::command::output;
+use super::mapper::{self, MapperDevice};
 
 /// Name of the only device of this kind.
 const NAME: &str = "pinlease-integrity";
@@ -19,11 +19,13 @@ const NAME: &str = "pinlease-integrity";
 /// Bytes at the beginning of the disk where the superblock is.
 const SUPERBLOCK: usize = 64 << 10;
 
+/// Fields of the target's status.
+const MISMATCHES: usize = 0;
+const SECTORS: usize = 1;
+
 /// A checksumming device over a whole disk; dropping it removes it.
 #[derive(Debug)]
-pub struct Integrity {
-    path: PathBuf,
-}
+pub struct Integrity(MapperDevice);
 
 impl Integrity {
     /// Formats `disk` and makes a device with at most `bytes` bytes, all of
@@ -34,7 +36,7 @@ impl Integrity {
     /// The disk or the device mapper refuses.
     pub fn format(disk: &Path, bytes: u64) -> Result<Self> {
         // A device that a killed test left.
-        remove();
+        mapper::remove(NAME);
         let mut file = OpenOptions::new()
             .write(true)
             .open(disk)
@@ -44,27 +46,16 @@ impl Integrity {
 
         // Loading an unformatted disk formats it; then it tells its size.
         let formatted = Self::create(disk, 8)?;
-        let sectors = status(1)?.min(bytes / 512);
+        let sectors = formatted.number(SECTORS)?.min(bytes / 512);
         drop(formatted);
-        let device = Self::create(disk, sectors)?;
+        let device = Self(Self::create(disk, sectors)?);
         device.write_zeros(sectors)?;
         Ok(device)
     }
 
-    fn create(disk: &Path, sectors: u64) -> Result<Self> {
-        let table = format!(
-            "0 {sectors} integrity {} 0 - D 1 internal_hash:crc32c",
-            disk.display()
-        );
-        output("dmsetup", &["create", NAME, "--table", &table])?;
-        // From here on it is removed, whatever happens.
-        let mut device = Self {
-            path: PathBuf::new(),
-        };
-        // The guest has no udev that would make the node in /dev/mapper.
-        let fields = ["info", "-c", "--noheadings", "-o", "blkdevname", NAME];
-        device.path = Path::new("/dev").join(output("dmsetup", &fields)?.trim());
-        Ok(device)
+    fn create(disk: &Path, sectors: u64) -> Result<MapperDevice> {
+        let target = format!("integrity {} 0 - D 1 internal_hash:crc32c", disk.display());
+        MapperDevice::create(NAME, sectors, &target)
     }
 
     /// Sectors have no checksum before they are written.
@@ -72,7 +63,7 @@ impl Integrity {
         let zeros = vec![0; 1 << 20];
         let mut file: File = OpenOptions::new()
             .write(true)
-            .open(&self.path)
+            .open(self.path())
             .context("opening the device")?;
         let mut left = sectors * 512;
         while left > 0 {
@@ -85,7 +76,7 @@ impl Integrity {
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     /// Checksum errors since it was made.
@@ -94,25 +85,6 @@ impl Integrity {
     ///
     /// The device mapper does not tell.
     pub fn mismatches(&self) -> Result<u64> {
-        status(0)
+        self.0.number(MISMATCHES)
     }
-}
-
-impl Drop for Integrity {
-    fn drop(&mut self) {
-        remove();
-    }
-}
-
-/// Removes the device, if it is there.
-fn remove() {
-    let _ = output("dmsetup", &["remove", "--retry", NAME]);
-}
-
-/// Field `index` of the target's status: mismatches, provided sectors, ….
-fn status(index: usize) -> Result<u64> {
-    let line = output("dmsetup", &["status", NAME])?;
-    let field = line.split_whitespace().nth(3 + index);
-    let field = field.with_context(|| format!("short status '{line}'"))?;
-    field.parse().with_context(|| format!("status '{line}'"))
 }

@@ -15,7 +15,10 @@ use nix::{
     mount::{mount, umount, MsFlags},
 };
 
-use super::{command::output, proc::wait_for, Filesystem, Integrity};
+use super::{
+    command::output, mapper::MapperDevice, proc::wait_for, protected_disk::ProtectedDisk, raid::Raid,
+    Filesystem, Integrity,
+};
 
 /// `FS_SHUTDOWN_FLAGS_NOLOGFLUSH` of linux/fs.h.
 const NO_LOG_FLUSH: u32 = 2;
@@ -41,6 +44,59 @@ pub enum Layer {
     Plain,
     /// dm-integrity, so that a torn write shows.
     Integrity,
+    /// dm-crypt with Adiantum, which reads what it encrypts twice, so that a
+    /// torn write can be read, and is garbage.
+    Crypt,
+    /// Two legs, which are both written from the same pages.
+    Mirror,
+    /// Three legs, of which one has the parity of the others.
+    Parity,
+    /// Nothing, but another disk, which checks checksums.
+    Protected,
+}
+
+/// The layer itself.
+#[derive(Debug)]
+enum Below {
+    Plain,
+    Integrity(Integrity),
+    Crypt(MapperDevice),
+    Raid(Raid),
+    Protected(ProtectedDisk),
+}
+
+impl Below {
+    fn new(disk: &Path, filesystem: Filesystem, layer: Layer) -> Result<Self> {
+        Ok(match layer {
+            Layer::Plain => Self::Plain,
+            Layer::Integrity => Self::Integrity(Integrity::format(disk, size_of(filesystem))?),
+            Layer::Crypt => Self::Crypt(crypt(disk)?),
+            Layer::Mirror => Self::Raid(Raid::mirror(disk)?),
+            Layer::Parity => Self::Raid(Raid::parity(disk)?),
+            Layer::Protected => Self::Protected(ProtectedDisk::new()?),
+        })
+    }
+
+    /// The disk for the filesystem, if it is another one.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Plain => None,
+            Self::Integrity(integrity) => Some(integrity.path()),
+            Self::Crypt(crypt) => Some(crypt.path()),
+            Self::Raid(raid) => Some(raid.path()),
+            Self::Protected(disk) => Some(disk.path()),
+        }
+    }
+}
+
+/// Encrypts with a key that is no secret.
+fn crypt(disk: &Path) -> Result<MapperDevice> {
+    let target = format!(
+        "crypt capi:adiantum(xchacha12,aes)-plain64 {} 0 {} 0",
+        "5a".repeat(32),
+        disk.display()
+    );
+    MapperDevice::create("pinlease-crypt", SMALL / 512, &target)
 }
 
 /// A mounted filesystem; dropping it unmounts it.
@@ -51,7 +107,7 @@ pub struct Scratch {
     source: PathBuf,
     options: &'static str,
     // Goes after the filesystem is unmounted.
-    integrity: Option<Integrity>,
+    below: Below,
 }
 
 impl Scratch {
@@ -76,15 +132,16 @@ impl Scratch {
         mkfs: &[&str],
         options: &'static str,
     ) -> Result<Self> {
-        let dir = std::env::temp_dir().join("pinlease-scratch");
+        // One that needs no disk may be mounted beside another.
+        let name = match layer {
+            Layer::Protected => "pinlease-protected",
+            _ => "pinlease-scratch",
+        };
+        let dir = std::env::temp_dir().join(name);
         // What a killed test left.
         let _ = umount(&dir);
-        let integrity = match layer {
-            Layer::Plain => None,
-            Layer::Integrity => Some(Integrity::format(disk, size_of(filesystem))?),
-        };
-        let source = integrity.as_ref().map_or(disk, Integrity::path);
-        let source = source.to_path_buf();
+        let below = Below::new(disk, filesystem, layer)?;
+        let source = below.path().unwrap_or(disk).to_path_buf();
         format(filesystem, &source, mkfs)?;
         match fs::create_dir(&dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error.into()),
@@ -95,7 +152,7 @@ impl Scratch {
             dir,
             source,
             options,
-            integrity,
+            below,
         };
         scratch.mount(MsFlags::empty()).context("mount")?;
         Ok(scratch)
@@ -111,9 +168,23 @@ impl Scratch {
         &self.source
     }
 
-    /// The checksumming device, if there is one.
-    pub fn integrity(&self) -> Option<&Integrity> {
-        self.integrity.as_ref()
+    /// The filesystem.
+    pub fn filesystem(&self) -> Filesystem {
+        self.filesystem
+    }
+
+    /// Errors that the layer below it has found, or finds now: sectors whose
+    /// checksum or copy is another. (A write that was refused fails fsync.)
+    ///
+    /// # Errors
+    ///
+    /// It does not tell.
+    pub fn layer_errors(&self) -> Result<u64> {
+        match &self.below {
+            Below::Plain | Below::Crypt(_) | Below::Protected(_) => Ok(0),
+            Below::Integrity(integrity) => integrity.mismatches(),
+            Below::Raid(raid) => raid.mismatches(),
+        }
     }
 
     /// Mounts it, or changes its flags when they have `MS_REMOUNT`.
@@ -122,9 +193,17 @@ impl Scratch {
     ///
     /// mount(2)'s errno.
     pub fn mount(&self, flags: MsFlags) -> nix::Result<()> {
+        self.mount_with(self.options, flags)
+    }
+
+    /// The same with other options.
+    ///
+    /// # Errors
+    ///
+    /// mount(2)'s errno.
+    pub fn mount_with(&self, options: &str, flags: MsFlags) -> nix::Result<()> {
         let name = Some(self.filesystem.name());
-        let options = Some(self.options);
-        mount(Some(&self.source), &self.dir, name, flags, options)
+        mount(Some(&self.source), &self.dir, name, flags, Some(options))
     }
 
     /// Stops the filesystem as if power had been cut: what is not on the disk
@@ -200,6 +279,9 @@ impl Drop for Scratch {
     }
 }
 
+/// Bytes that are enough for each.
+pub const SMALL: u64 = 128 << 20;
+
 /// Bytes that are enough: every one of them is written beforehand.
 fn size_of(filesystem: Filesystem) -> u64 {
     match filesystem {
@@ -215,9 +297,17 @@ fn format(filesystem: Filesystem, device: &Path, options: &[&str]) -> Result<()>
         // Nothing that is written later, in the background.
         Filesystem::Ext4 => (
             "mkfs.ext4",
-            &["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
+            &[
+                "-q",
+                "-F",
+                "-E",
+                "lazy_itable_init=0,lazy_journal_init=0",
+                "-O",
+                "encrypt",
+            ],
         ),
-        Filesystem::Xfs => ("mkfs.xfs", &["-q", "-f"]),
+        // However small.
+        Filesystem::Xfs => ("mkfs.xfs", &["-q", "-f", "--unsupported"]),
         Filesystem::Btrfs => ("mkfs.btrfs", &["-q", "-f"]),
     };
     output(program, &[arguments, options, &[device]].concat())?;

@@ -4,17 +4,18 @@
 use std::{fs::File, io::Write};
 
 use anyhow::{ensure, Context as _};
-use nix::{errno::Errno, mount::MsFlags};
+use nix::errno::Errno;
 use pinlease::{AcquireError, Device, MarkError, PinError, PinOptions, Policy, UnpinError};
 
 use super::common::lease;
 use crate::{
-    harness::{skip, Context, TestResult},
+    harness::{skip, Context, Side, TestResult},
     support::{
         command::output,
-        expect::{errno, from_io, one_of, success},
+        expect::{errno, from_io, one_of},
         freeze::Frozen,
-        fscrypt, page_size, Filesystem, Fill, Layer, Mapped, Scratch,
+        fscrypt::{self, Cipher},
+        page_size, Filesystem, Fill, Layer, Mapped, Requirement, RigOptions, Scratch,
     },
 };
 
@@ -98,30 +99,21 @@ pub fn data_journal(context: &Context) -> TestResult {
     )
 }
 
-/// The cipher reads pages where no hook is: no lease of an encrypted file.
+/// An encrypted file can be leased like any other.
 pub fn encrypted(context: &Context) -> TestResult {
     context.load_modules()?;
     if context.filesystem()? != Filesystem::Ext4 {
         return skip("of these only ext4 has encryption");
     }
     let scratch = Scratch::new(context.device()?, Filesystem::Ext4, Layer::Plain)?;
-    scratch.umount()?;
-    let disk = scratch.source().to_string_lossy().into_owned();
-    output("tune2fs", &["-O", "encrypt", &disk])?;
-    scratch.mount(MsFlags::empty())?;
     let folder = scratch.dir().join("encrypted");
     std::fs::create_dir(&folder)?;
-    fscrypt::encrypt(&folder)?;
-    let device = Device::open()?;
-    let acquire = |path: &std::path::Path| -> anyhow::Result<nix::Result<()>> {
-        let mapped = Mapped::create(path, 4, Fill::Faulted)?;
-        let acquired = device.lease(&mapped).policy(Policy::Refuse).acquire();
-        Ok(acquired.map(drop).map_err(AcquireError::errno))
-    };
-    errno(
-        "an encrypted file",
-        acquire(&folder.join("f"))?,
-        Errno::EOPNOTSUPP,
-    )?;
-    success("a file beside it", acquire(&scratch.dir().join("f"))?)
+    fscrypt::encrypt(&folder, Cipher::AesXts)?;
+    let rig = RigOptions::new(Side::Pinlease, 4, Fill::Faulted).build(&folder.join("f"))?;
+    for generation in 1..=3 {
+        rig.engine.write_all(generation)?;
+        rig.fsync()?;
+        rig.census(Requirement::Exactly(generation))?.all_kept()?;
+    }
+    rig.release().map(drop)
 }
