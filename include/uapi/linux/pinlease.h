@@ -288,7 +288,7 @@ struct pinlease_event {
 #define PINLEASE_OPERATION_EXCHANGE	11	/* exchange-range, swapext, move-extent */
 #define PINLEASE_OPERATION_DIRECT_WRITE	12
 #define PINLEASE_OPERATION_SWAPON	13
-#define PINLEASE_OPERATION_SET_FLAGS	14	/* FS_IOC_SETFLAGS: journaling, compression */
+#define PINLEASE_OPERATION_SET_FLAGS	14	/* FS_IOC_SETFLAGS: journaling, realtime */
 
 /**
  * struct pinlease_query - PINLEASE_IOC_QUERY, on a lease
