@@ -16,8 +16,8 @@ use nix::{
 };
 
 use super::{
-    command::output, mapper::MapperDevice, proc::wait_for, protected_disk::ProtectedDisk, raid::Raid,
-    Filesystem, Integrity,
+    command::output, mapper::MapperDevice, proc::wait_for, protected_disk::ProtectedDisk,
+    raid::Raid, Filesystem, Integrity,
 };
 
 /// `FS_SHUTDOWN_FLAGS_NOLOGFLUSH` of linux/fs.h.
