@@ -24,8 +24,9 @@ fn sync(original: Original, super_block: &SuperBlock) {
 /// Re-arms all leased files of a filesystem. Errors: the first one's.
 pub(super) fn rearm_all(super_block: &SuperBlock, frozen: Frozen) -> Result {
     let all = PageRange::from_byte(0)?;
-    registry::files_of(super_block).fold(Ok(()), |result, leased| {
-        let rearmed = leased.rearm(all, frozen);
-        result.and(rearmed)
-    })
+    let mut result = Ok(());
+    for leased in registry::files_of(super_block) {
+        result = result.and(leased.rearm(all, frozen));
+    }
+    result
 }
