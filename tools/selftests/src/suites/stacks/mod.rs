@@ -26,19 +26,19 @@ const SHARE: u64 = 3;
 
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
-    Test::controlled("stacks.crypt", layers::crypt).granted(),
-    Test::new("stacks.mirror", layers::mirror).granted(),
+    Test::controlled("stacks.crypt", layers::crypt),
+    Test::new("stacks.mirror", layers::mirror),
     Test::new("stacks.parity", layers::parity),
     Test::controlled("stacks.protected-disk", layers::protected_disk).granted(),
     Test::controlled("stacks.fscrypt-adiantum", fscrypt::adiantum).granted(),
     Test::new("stacks.fscrypt-aes-xts", fscrypt::aes_xts),
     Test::controlled("stacks.fscrypt-inlinecrypt", fscrypt::inlinecrypt),
-    Test::controlled("stacks.compress", compression::option).granted(),
+    Test::controlled("stacks.compress", compression::option),
     Test::controlled("stacks.compress-force", compression::forced),
     Test::controlled("stacks.compress-attribute", compression::attribute),
     Test::controlled("stacks.compress-remount", compression::remount),
-    Test::new("stacks.inline", inline::plain).granted(),
-    Test::new("stacks.inline-compressed", inline::compressed).granted(),
+    Test::new("stacks.inline", inline::plain),
+    Test::new("stacks.inline-compressed", inline::compressed),
 ];
 
 /// What fsyncs under a running device came to.
