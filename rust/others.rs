@@ -230,7 +230,9 @@ impl LeasedFile {
         for written in arbiter.written_in(pages) {
             written.forget(pages);
         }
-        let grant = arbiter.grant_at(pages).filter(|_| pinned);
+        // Pins of those who were granted nothing are short (O_DIRECT), and make pages dirty themselves.
+        let granted = pinned && self.private_vma().is_some();
+        let grant = arbiter.grant_at(pages).filter(|_| granted);
         drop(arbiter);
         if let Some(grant) = grant {
             grant.note(folio);
