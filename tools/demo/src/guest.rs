@@ -30,7 +30,7 @@ pub struct GuestOptions {
     #[arg(long = "vm-arg", allow_hyphen_values = true)]
     pub vm_arguments: Vec<OsString>,
     /// Seconds after which a guest is given up.
-    #[arg(long, default_value_t = 1500)]
+    #[arg(long, default_value_t = 3600)]
     pub timeout: u64,
     /// Filesystems; all when there is none.
     #[arg(long = "fs", value_enum)]

@@ -49,7 +49,8 @@ fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
     let report = Mutex::default();
     let progress = Progress::new(0);
-    let waiting = Mutex::new(cli.guest.filesystems().into_iter());
+    // The slowest is the last.
+    let waiting = Mutex::new(cli.guest.filesystems().into_iter().rev());
     let next = || waiting.lock().expect("no thread panics").next();
     let work = || {
         while let Some(filesystem) = next() {

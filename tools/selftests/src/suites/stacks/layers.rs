@@ -3,10 +3,13 @@
 
 use super::under_fire;
 use crate::{
-    harness::{Context, TestResult},
+    harness::{skip, Context, TestResult},
     suites::s02_tearing::judge,
-    support::{Fill, Layer, RigOptions, Scratch},
+    support::{Filesystem, Fill, Layer, RigOptions, Scratch},
 };
+
+/// The rounds that `check` asks for when nobody says.
+const USUAL_ROUNDS: u64 = 30;
 
 /// dm-crypt.
 pub fn crypt(context: &Context) -> TestResult {
@@ -15,12 +18,20 @@ pub fn crypt(context: &Context) -> TestResult {
 
 /// md-raid1.
 pub fn mirror(context: &Context) -> TestResult {
-    check(context, Layer::Mirror)
+    array(context, Layer::Mirror)
 }
 
 /// md-raid5.
 pub fn parity(context: &Context) -> TestResult {
-    check(context, Layer::Parity)
+    array(context, Layer::Parity)
+}
+
+/// More than a minute each, where btrfs has arrays of its own.
+fn array(context: &Context, layer: Layer) -> TestResult {
+    if context.filesystem()? == Filesystem::Btrfs && context.rounds <= USUAL_ROUNDS {
+        return skip("takes long on btrfs; runs with more --rounds");
+    }
+    check(context, layer)
 }
 
 /// A disk with protection information (T10-PI).
