@@ -222,16 +222,15 @@ impl LeasedFile {
         !self.has_grants_near(range) || pinners.have_pinned(self) && !self.others_in(range).pin
     }
 
-    /// Notes that a folio became clean: if it is pinned, others may have pinned it. Any context but
-    /// interrupts.
-    pub(crate) fn note_clean(&self, folio: &Folio, pinned: bool) {
+    /// Notes that a pinned folio became clean. Any context but interrupts.
+    pub(crate) fn note_clean(&self, folio: &Folio) {
         let pages = folio.range();
         let arbiter = self.arbiter.lock();
         for written in arbiter.written_in(pages) {
             written.forget(pages);
         }
         // Pins of those who were granted nothing are short (O_DIRECT), and make pages dirty themselves.
-        let granted = pinned && self.private_vma().is_some();
+        let granted = self.private_vma().is_some();
         let grant = arbiter.grant_at(pages).filter(|_| granted);
         drop(arbiter);
         if let Some(grant) = grant {

@@ -12,7 +12,9 @@
 //! * when a write of the file failed, or what has to follow it (`wb_err` of the mapping), all
 //!   are void;
 //! * it lives as long as the pin, or as long as the folio is noted under a grant: meanwhile
-//!   nothing but writeback changes what the disk has of the page.
+//!   nothing but writeback changes what the disk has of the page. (A folio can be noted and not
+//!   pinned, and then is not forgotten; but whoever pins it anew to write makes it dirty, and it
+//!   passes `folio_mkclean` before it is clean again.)
 //!
 //! Who asks for durability and finds a page as it was written has what he asks for: what the
 //! device had written before is on the disk, or on the way there, and the filesystem waits for that

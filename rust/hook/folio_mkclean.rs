@@ -21,14 +21,12 @@ use pinlease_macros::hook;
 #[hook(function = folio_mkclean)]
 fn mkclean(original: Original, folio: &Folio) -> c_int {
     let cleaned = original.call(folio);
-    // Of leased files all mappings have stable writes.
-    let mapping = folio
-        .mapping()
-        .filter(|mapping| mapping.has_stable_writes());
-    if let Some(leased) = mapping.and_then(|mapping| registry::find(mapping.key())) {
-        let pinned = folio.maybe_pinned();
-        leased.note_clean(folio, pinned);
-        if pinned {
+    if folio.maybe_pinned() {
+        if let Some(leased) = folio
+            .mapping()
+            .and_then(|mapping| registry::find(mapping.key()))
+        {
+            leased.note_clean(folio);
             trace::mkclean(leased.inode(), folio, cleaned);
         }
     }
