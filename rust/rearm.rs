@@ -180,11 +180,11 @@ impl<'a> Rearming<'a> {
             if let Err(error) = rearmed {
                 result = result.and(rearmed);
                 self.failed(folio, error);
+                if keeps_pin(error) {
+                    return result;
+                }
                 // A device may still write to it: tried again whenever it counts.
-                if keeps_pin(error) || folio.maybe_pinned() && self.file.has(folio) {
-                    if keeps_pin(error) {
-                        return result;
-                    }
+                if folio.maybe_pinned() && self.file.has(folio) {
                     continue;
                 }
                 self.record(error);

@@ -8,7 +8,7 @@
 //!
 //! Memory comes from the page allocator without waiting, else from a reserve ([`reserve`]) whose
 //! elements each suffice for a bio of [`PIECE`] pages; larger bios are split
-//! ([`Bio::split_front`]), so that writeback makes progress with no free memory.
+//! ([`take_in_pieces`]), so that writeback makes progress with no free memory.
 //!
 //! # Which pages
 //!
@@ -38,10 +38,11 @@ use kernel::{
     sync::Arc,
 };
 
-pub(crate) use completion::{btrfs_layout, learn_btrfs_layout, BioEnd, BtrfsBio, PieceEnd};
+use completion::PieceEnd;
+pub(crate) use completion::{btrfs_layout, learn_btrfs_layout, BioEnd, BtrfsBio};
 
 /// Most pages that are written from one snapshot where a bio can be split.
-pub(crate) const PIECE: usize = 256;
+const PIECE: usize = 256;
 
 /// Pages that are told of at a time.
 const NOTED_AT_ONCE: usize = 16;
@@ -62,8 +63,10 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Copy)]
 struct Copied {
     element: u32,
-    /// Which page of the file it is, if it is all of that.
-    page: Option<u64>,
+    /// Which page of the file it is part of.
+    page: u64,
+    /// Whether it is all of that.
+    whole: bool,
 }
 
 // SAFETY: Once the bio is submitted, only its completion has the snapshot.
@@ -105,14 +108,6 @@ pub(crate) fn leased_writeback(bio: &Bio) -> Option<Arc<LeasedFile>> {
     bio.pages().any(needs_copy).then_some(leased)
 }
 
-/// From the first page that is copied to the last.
-fn copied_range(bio: &Bio) -> Option<PageRange> {
-    bio.pages()
-        .filter(|&part| needs_copy(part))
-        .map(|part| PageRange::of_folio(part.index(), 1))
-        .reduce(|all, page| all.joined(&page))
-}
-
 fn needs_copy(part: PagePart) -> bool {
     part.folio().maybe_pinned()
 }
@@ -131,7 +126,9 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         .snapshots
         .fetch_add(copied as u64, Ordering::Relaxed);
     trace::snapshot(leased.inode(), bio.sector(), snapshot.vector.len(), copied);
-    snapshot.failures = copied_range(bio).map(|range| (leased.counters.clone(), range));
+    snapshot.failures = snapshot
+        .range()
+        .map(|range| (leased.counters.clone(), range));
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
     let vector = Vector {
         segments: snapshot.vector.as_mut_ptr(),
@@ -148,6 +145,16 @@ pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::En
         bio.set_vector(vector);
         end.redirect(snapshot);
     }
+}
+
+/// Lets `bio` write snapshots of its pinned pages, in pieces for which the reserve suffices: all but
+/// the last, which is the bio itself, are split off, and `submit` gets them. May sleep.
+pub(crate) fn take_in_pieces(leased: &Arc<LeasedFile>, bio: &Bio, submit: impl Fn(&Bio)) {
+    while let Some(front) = bio.split_front(PIECE, &reserve::PIECES) {
+        take(leased, front, PieceEnd(front));
+        submit(front);
+    }
+    take(leased, bio, BioEnd(bio));
 }
 
 impl Snapshot {
@@ -217,7 +224,8 @@ impl Snapshot {
                 part.folio().keep_in_cache();
                 let copied = Copied {
                     element: index as u32,
-                    page: part.whole_page(),
+                    page: part.index(),
+                    whole: part.is_whole(),
                 };
                 self.copies.push(copied, without_waiting())?;
             }
@@ -248,9 +256,16 @@ impl Snapshot {
     fn note(&self, leased: &LeasedFile) {
         let copies = self.copies.chunks(NOTED_AT_ONCE);
         for (copies, pages) in copies.zip(self.pages.chunks(NOTED_AT_ONCE)) {
-            let whole = copies.iter().zip(pages);
-            leased.note_written(whole.filter_map(|(copied, page)| Some((copied.page?, page))));
+            let whole = copies.iter().zip(pages).filter(|(copied, _)| copied.whole);
+            leased.note_written(whole.map(|(copied, page)| (copied.page, page)));
         }
+    }
+
+    /// From the first page that is copied to the last.
+    fn range(&self) -> Option<PageRange> {
+        let pages = self.copies.iter().map(|copied| copied.page);
+        let pages = pages.map(|page| PageRange::of_folio(page, 1));
+        pages.reduce(|all, page| all.joined(&page))
     }
 
     /// Frees it or gives it back. Any context.

@@ -7,22 +7,17 @@
 //! The original says whether its caller is to submit the bio: when the disk encrypts. It is passed
 //! by `submit_bio` then, which finds copies where pages were pinned, and has nothing left to do.
 
-use crate::{
-    snapshot::{self, BioEnd, PieceEnd},
-    sys::bio::Bio,
-};
+use crate::{snapshot, sys::bio::Bio};
 use pinlease_macros::hook;
 
 #[hook(function = __blk_crypto_submit_bio)]
 fn encrypt(original: Original, bio: &Bio) -> bool {
     if let Some(leased) = snapshot::leased_writeback(bio) {
-        while let Some(front) = bio.split_front(snapshot::PIECE, &snapshot::reserve::PIECES) {
-            snapshot::take(&leased, front, PieceEnd(front));
+        snapshot::take_in_pieces(&leased, bio, |front| {
             if original.call(front) {
                 front.submit();
             }
-        }
-        snapshot::take(&leased, bio, BioEnd(bio));
+        });
     }
     original.call(bio)
 }

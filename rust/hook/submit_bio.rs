@@ -2,10 +2,7 @@
 
 //! Where block filesystems agree: every bio of theirs passes here once.
 
-use crate::{
-    snapshot::{self, BioEnd, PieceEnd},
-    sys::bio::Bio,
-};
+use crate::{snapshot, sys::bio::Bio};
 use pinlease_macros::hook;
 
 #[hook(function = submit_bio)]
@@ -15,11 +12,7 @@ fn submit(original: Original, bio: &Bio) {
         .then(|| snapshot::leased_writeback(bio))
         .flatten();
     if let Some(leased) = leased {
-        while let Some(front) = bio.split_front(snapshot::PIECE, &snapshot::reserve::PIECES) {
-            snapshot::take(&leased, front, PieceEnd(front));
-            original.call(front);
-        }
-        snapshot::take(&leased, bio, BioEnd(bio));
+        snapshot::take_in_pieces(&leased, bio, |front| original.call(front));
     }
     original.call(bio)
 }

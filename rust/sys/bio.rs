@@ -147,10 +147,9 @@ impl PagePart {
         unsafe { Folio::of_page(self.page) }
     }
 
-    /// Which page of the file it is, if it is all of that.
-    pub(crate) fn whole_page(&self) -> Option<u64> {
-        let is_whole = u64::from(self.length) == PAGE_SIZE;
-        is_whole.then(|| self.index())
+    /// Whether it is all of the page.
+    pub(crate) fn is_whole(&self) -> bool {
+        u64::from(self.length) == PAGE_SIZE
     }
 
     /// Which page of the file it is part of.
