@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::held::Kind;
+use super::{held::Kind, median::median};
 
 /// Durations by kind of lease.
 #[derive(Debug, Default)]
@@ -21,12 +21,7 @@ impl Figures {
     }
 
     fn median(&self, kind: Kind) -> f64 {
-        let all = self.of(kind);
-        let (Some(low), Some(high)) = (all.get((all.len().max(1) - 1) / 2), all.get(all.len() / 2))
-        else {
-            return f64::NAN;
-        };
-        f64::midpoint(microseconds(*low), microseconds(*high))
+        median(self.of(kind).iter().copied().map(microseconds))
     }
 
     fn ratio(

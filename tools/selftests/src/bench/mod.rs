@@ -6,6 +6,7 @@
 mod breaker;
 mod figures;
 mod held;
+mod median;
 mod throttling;
 
 use std::{

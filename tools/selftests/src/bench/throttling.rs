@@ -16,6 +16,7 @@ use anyhow::{ensure, Context as _, Result};
 use clap::Args;
 use pinlease::{Device, Lease, PinOptions, Policy};
 
+use super::median::median;
 use crate::{
     harness::Side,
     support::{modules, page_size, proc::counter, Engine, Fill, Mapped},
@@ -199,22 +200,16 @@ fn write(path: &Path, megabytes: u64) -> Result<Round> {
     })
 }
 
-fn median(rounds: &[Round]) -> f64 {
-    let mut speeds: Vec<_> = rounds.iter().map(|round| round.speed).collect();
-    speeds.sort_by(f64::total_cmp);
-    let middle = |at: usize| speeds.get(at).copied().unwrap_or(f64::NAN);
-    f64::midpoint(
-        middle((speeds.len().max(1) - 1) / 2),
-        middle(speeds.len() / 2),
-    )
+fn speed(rounds: &[Round]) -> f64 {
+    median(rounds.iter().map(|round| round.speed))
 }
 
 fn print(all: &BTreeMap<Beside, Vec<Round>>) {
-    let of = |beside| all.get(&beside).map_or(f64::NAN, |rounds| median(rounds));
+    let of = |beside| all.get(&beside).map_or(f64::NAN, |rounds| speed(rounds));
     for (beside, rounds) in all {
         println!(
             "{beside:22} median {:7.1} MiB/s in {} rounds",
-            median(rounds),
+            speed(rounds),
             rounds.len()
         );
     }
@@ -229,20 +224,5 @@ fn print(all: &BTreeMap<Beside, Vec<Round>>) {
             of(lease),
             of(without)
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn medians() {
-        let rounds: Vec<_> = [3.0, 1.0, 2.0, 10.0]
-            .map(|speed| Round { speed, dirty: 0 })
-            .into();
-        assert!((median(&rounds) - 2.5).abs() < 1e-9);
-        assert!((median(&rounds[..3]) - 2.0).abs() < 1e-9);
-        assert!(median(&[]).is_nan());
     }
 }

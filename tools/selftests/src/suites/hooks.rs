@@ -18,6 +18,7 @@ use crate::{
     harness::{Context, Test, TestResult},
     support::{
         breakers::BREAKERS,
+        clone::clone_file,
         flags,
         freeze::Frozen,
         fscrypt::{self, Cipher},
@@ -155,14 +156,7 @@ const TRIGGERS: &[Trigger] = &[
                 .truncate(true)
                 .open(path)?;
             // Refused, which is as good here.
-            // SAFETY: the command takes a file descriptor.
-            let _ = unsafe {
-                libc::ioctl(
-                    clone.as_raw_fd(),
-                    libc::FICLONE,
-                    rig.mapped.file().as_raw_fd(),
-                )
-            };
+            let _ = clone_file(rig.mapped.file(), &clone);
             Ok(())
         },
         on: &[Filesystem::Xfs, Filesystem::Btrfs],

@@ -2,14 +2,14 @@
 //! Writeback without free memory: every snapshot from the reserve, bios larger
 //! than it, and more writers than it has elements.
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::{path::Path, thread, time::Duration};
 
-use anyhow::{ensure, Context as _, Result};
+use anyhow::{ensure, Result};
 
 use super::s02_tearing::{judge, judging_filesystem};
 use crate::{
     harness::{Context, Test, TestResult},
-    support::{modules, Fill, Requirement, RigOptions},
+    support::{modules, proc::snapshots_from_reserve, Fill, Requirement, RigOptions},
 };
 
 /// The tests of this suite.
@@ -68,10 +68,7 @@ fn only(context: &Context) -> TestResult {
             .into_iter()
             .try_for_each(|writer| writer.join().expect("a writer panicked"))
     })?;
-    let used: u64 = fs::read_to_string("/sys/kernel/debug/pinlease/snapshots_from_reserve")?
-        .trim()
-        .parse()
-        .context("snapshots_from_reserve")?;
+    let used = snapshots_from_reserve()?;
     println!("{used} snapshots from the reserve");
     ensure!(used > 0, "the reserve was not used");
     let errors = judge(&scratch)?;

@@ -18,8 +18,11 @@ use nix::{
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
-        expect::one_of, freeze::Frozen, modules, process, Fill, Layer, Requirement, Rig,
-        RigOptions, Scratch,
+        expect::one_of,
+        freeze::Frozen,
+        modules, process,
+        soon::{soon, LIMIT},
+        Fill, Layer, Requirement, Rig, RigOptions, Scratch,
     },
 };
 
@@ -45,9 +48,6 @@ pub const TESTS: &[Test] = &[
     Test::new("s08-termination.rmmod", rmmod).granted(),
 ];
 
-/// "Within seconds", under emulation.
-const LIMIT: Duration = Duration::from_secs(20);
-
 /// A filesystem of our own, with a device that writes without pause.
 fn setup(context: &Context) -> Result<(Scratch, Rig)> {
     context.load_modules()?;
@@ -57,16 +57,6 @@ fn setup(context: &Context) -> Result<(Scratch, Rig)> {
     rig.engine.start(1, Duration::ZERO)?;
     rig.engine.wait_passes(1)?;
     Ok((scratch, rig))
-}
-
-/// Runs `action` and asserts that it ends soon.
-fn soon<T>(what: &str, action: impl FnOnce() -> T) -> Result<T> {
-    let begin = Instant::now();
-    let result = action();
-    let elapsed = begin.elapsed();
-    println!("{what}: {elapsed:?}");
-    ensure!(elapsed < LIMIT, "{what} took {elapsed:?}");
-    Ok(result)
 }
 
 /// What was published before `request` is on the disk after it.

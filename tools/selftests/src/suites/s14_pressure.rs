@@ -11,10 +11,7 @@
 //! fault injection.  That the reserve of snapshots suffices is what suite
 //! `reserve` asserts.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Result};
 use nix::sys::signal::{kill, Signal};
@@ -23,7 +20,7 @@ use crate::{
     harness::{Context, Test, TestResult},
     support::{
         page_size,
-        proc::{counter, wait_for},
+        proc::{counter, snapshots_from_reserve, wait_for},
         process::{spawn, Forked},
         DirectReader, Fill, Hog, Layer, Mapped, Requirement, Rig, RigOptions, Scratch, SwapFile,
     },
@@ -129,7 +126,7 @@ fn check(context: &Context, fill: Fill) -> TestResult {
     let hog = Hog::take(FREE)?;
     hog.lock()?;
     let swap = SwapFile::on(&scratch.dir().join("swap"), SWAP)?;
-    let before = from_reserve()?;
+    let before = snapshots_from_reserve()?;
     let swapped = counter("/proc/vmstat", "pswpout")?;
     let thrasher = Thrasher::start()?;
     println!("{} MiB locked", hog.taken() >> 20);
@@ -143,7 +140,7 @@ fn check(context: &Context, fill: Fill) -> TestResult {
     println!(
         "{} pages swapped out, {} snapshots from the reserve",
         counter("/proc/vmstat", "pswpout")? - swapped,
-        from_reserve()? - before
+        snapshots_from_reserve()? - before
     );
     drop(swap);
     drop(hog);
@@ -152,12 +149,6 @@ fn check(context: &Context, fill: Fill) -> TestResult {
     ensure!(rig.lease()?.query()?.errors == 0, "the lease counts errors");
     drop((rig, ordinary));
     scratch.check()
-}
-
-/// Writes whose pages had to come from the reserve, ever.
-fn from_reserve() -> Result<u64> {
-    let text = fs::read_to_string("/sys/kernel/debug/pinlease/snapshots_from_reserve")?;
-    Ok(text.trim().parse()?)
 }
 
 /// Fsyncs of both files by turns.

@@ -22,12 +22,18 @@ pub fn clone_file(from: &File, to: &File) -> nix::Result<()> {
 /// # Errors
 ///
 /// The ioctl's errno.
-pub fn clone_range(from: &File, offset: u64, length: u64, to: &File) -> nix::Result<()> {
+pub fn clone_range(
+    from: &File,
+    offset: u64,
+    length: u64,
+    to: &File,
+    to_offset: u64,
+) -> nix::Result<()> {
     let argument = libc::file_clone_range {
         src_fd: from.as_raw_fd().into(),
         src_offset: offset,
         src_length: length,
-        dest_offset: 0,
+        dest_offset: to_offset,
     };
     // SAFETY: the command reads one structure, which lives during the call.
     let result = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONERANGE, &argument) };

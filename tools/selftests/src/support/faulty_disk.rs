@@ -1,54 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A disk that can fail: by the device mapper, over a part of another disk.
 
-use std::{
-    fs,
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{ops::Range, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::command::output;
+use super::{mapper::MapperDevice, scratch::SMALL};
 
 /// Name of the only device of this kind.
 const NAME: &str = "pinlease-faulty";
 
 const SECTOR: u64 = 512;
 
+/// Sectors of it.
+const SECTORS: u64 = SMALL / SECTOR;
+
 /// A disk that works, until it is told otherwise; dropping it removes it.
 #[derive(Debug)]
 pub struct FaultyDisk {
-    path: PathBuf,
+    device: MapperDevice,
     below: String,
-    sectors: u64,
 }
 
 impl FaultyDisk {
-    /// The first `bytes` bytes of `disk`.
+    /// The first [`SMALL`] bytes of `disk`.
     ///
     /// # Errors
     ///
     /// The device mapper refuses.
-    pub fn over(disk: &Path, bytes: u64) -> Result<Self> {
-        // What a killed test left.
-        remove();
-        let mut faulty = Self {
-            path: PathBuf::new(),
-            below: disk.display().to_string(),
-            sectors: bytes / SECTOR,
-        };
-        let table = faulty.works(0..faulty.sectors);
-        output("dmsetup", &["create", NAME, "--table", &table])?;
-        // The guest has no udev that would make the node in /dev/mapper.
-        let fields = ["info", "-c", "--noheadings", "-o", "blkdevname", NAME];
-        faulty.path = Path::new("/dev").join(output("dmsetup", &fields)?.trim());
-        Ok(faulty)
+    pub fn over(disk: &Path) -> Result<Self> {
+        let below = disk.display().to_string();
+        let device = MapperDevice::create(NAME, SECTORS, &format!("linear {below} 0"))?;
+        Ok(Self { device, below })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.device.path()
     }
 
     /// These bytes can be neither read nor written any more.
@@ -77,10 +65,10 @@ impl FaultyDisk {
             table += &format!("{start} {length} error\n");
             done = end;
         }
-        if done < self.sectors {
-            table += &self.works(done..self.sectors);
+        if done < SECTORS {
+            table += &self.works(done..SECTORS);
         }
-        replace(&table)
+        self.device.replace(&table)
     }
 
     /// It is gone: nothing can be read or written any more.
@@ -89,7 +77,7 @@ impl FaultyDisk {
     ///
     /// The device mapper refuses.
     pub fn fail(&self) -> Result<()> {
-        replace(&format!("0 {} error", self.sectors))
+        self.device.replace(&format!("0 {SECTORS} error"))
     }
 
     /// It works again.
@@ -98,33 +86,11 @@ impl FaultyDisk {
     ///
     /// The device mapper refuses.
     pub fn heal(&self) -> Result<()> {
-        replace(&self.works(0..self.sectors))
+        self.device.replace(&self.works(0..SECTORS))
     }
 
     fn works(&self, sectors: Range<u64>) -> String {
         let Range { start, end } = sectors;
         format!("{start} {} linear {} {start}\n", end - start, self.below)
     }
-}
-
-impl Drop for FaultyDisk {
-    fn drop(&mut self) {
-        remove();
-    }
-}
-
-/// Removes the device, if it is there.
-fn remove() {
-    let _ = output("dmsetup", &["remove", "--retry", NAME]);
-}
-
-/// Gives the device another table.
-fn replace(table: &str) -> Result<()> {
-    let file = std::env::temp_dir().join("pinlease-faulty-table");
-    fs::write(&file, table).context("writing the table")?;
-    output("dmsetup", &["load", NAME, &file.to_string_lossy()])?;
-    // A filesystem is not frozen for that: it could not write any more.
-    output("dmsetup", &["suspend", "--nolockfs", NAME])?;
-    output("dmsetup", &["resume", NAME])?;
-    Ok(())
 }

@@ -17,6 +17,8 @@ pub const COMPRESS: libc::c_long = 0x0004;
 pub const NO_DUMP: libc::c_long = 0x0040;
 /// `FS_JOURNAL_DATA_FL`.
 pub const JOURNAL_DATA: libc::c_long = 0x4000;
+/// `FS_NOCOW_FL`.
+pub const NO_COPY_ON_WRITE: libc::c_long = 0x0080_0000;
 
 /// The flags of `file`.
 ///

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Devices of the device mapper, by dmsetup(8).
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result};
 
@@ -62,6 +65,22 @@ impl MapperDevice {
     pub fn number(&self, index: usize) -> Result<u64> {
         let field = self.status(index)?;
         field.parse().with_context(|| format!("status '{field}'"))
+    }
+
+    /// Puts other targets in place of those that it has.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses them.
+    pub fn replace(&self, table: &str) -> Result<()> {
+        // Longer than an argument may be, perhaps.
+        let file = std::env::temp_dir().join(format!("{}-table", self.name));
+        fs::write(&file, table).context("writing the table")?;
+        output("dmsetup", &["load", &self.name, &file.to_string_lossy()])?;
+        // A filesystem is not frozen for that: it could not write any more.
+        output("dmsetup", &["suspend", "--nolockfs", &self.name])?;
+        output("dmsetup", &["resume", &self.name])?;
+        Ok(())
     }
 
     /// Tells the target something.

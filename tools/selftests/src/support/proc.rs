@@ -56,6 +56,17 @@ pub fn counter(path: &str, name: &str) -> Result<u64> {
         .with_context(|| format!("{path} has no {name}"))
 }
 
+/// Snapshots whose pages had to come from the reserve, since the module was loaded.
+///
+/// # Errors
+///
+/// It is not loaded.
+pub fn snapshots_from_reserve() -> Result<u64> {
+    let path = "/sys/kernel/debug/pinlease/snapshots_from_reserve";
+    let text = fs::read_to_string(path).context(path)?;
+    text.trim().parse().context(path)
+}
+
 /// Functions that pinlease has redirected; the guest has no livepatches.
 ///
 /// # Errors

@@ -229,8 +229,12 @@ impl Scratch {
         self.mount(MsFlags::empty()).context("mount")
     }
 
-    /// Pins go away shortly after their last file descriptor is closed.
-    fn umount_soon(&self) -> Result<()> {
+    /// Unmounts it: pins go away shortly after their last file descriptor is closed.
+    ///
+    /// # Errors
+    ///
+    /// It stays busy, or umount(2)'s.
+    pub fn umount_soon(&self) -> Result<()> {
         wait_for("umount", Duration::from_secs(20), || match self.umount() {
             Err(Errno::EBUSY) => Ok(false),
             other => Ok(other.map(|()| true)?),

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result};
 use nix::errno::Errno;
 
-use super::{command::output, inode_flags};
+use super::{command::output, flags};
 
 /// A file that is swapped to; dropping it ends that.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl SwapFile {
         file.set_permissions(fs::Permissions::from_mode(0o600))?;
         // btrfs swaps only to what is written in place; others do not know the
         // flag.
-        let _ = inode_flags::add(&file, inode_flags::NO_COPY_ON_WRITE);
+        let _ = flags::add(&file, flags::NO_COPY_ON_WRITE);
         let zeros = vec![0; 1 << 20];
         for _ in 0..bytes >> 20 {
             file.write_all(&zeros)?;

@@ -15,11 +15,12 @@ use nix::{
 };
 use pinlease::{Device, PinError, PinOptions, Policy};
 
-use super::story::{quiet, Fsync, Story};
+use super::story::{Fsync, Story};
 use crate::{
     harness::{Context, Side, TestResult},
     support::{
-        command::output, expect::errno, process::NOBODY, Filesystem, Layer, Mapped, Scratch,
+        command::output, expect::errno, process::NOBODY, sysctl::idle_flusher, Filesystem, Layer,
+        Mapped, Scratch,
     },
 };
 
@@ -35,7 +36,7 @@ const SUBVOLUME: u64 = 5;
 /// quota.
 pub fn check(context: &Context) -> TestResult {
     context.load_modules()?;
-    let _quiet = quiet()?;
+    let _quiet = idle_flusher()?;
     let limited = Limited::new(context)?;
     let user = AnyUser::begin()?;
     let story = Story::begin(context, &limited.scratch.dir().join("f"))?;
@@ -57,7 +58,7 @@ pub fn check(context: &Context) -> TestResult {
 pub fn hole(context: &Context) -> TestResult {
     const PAGES: u64 = 16;
     context.load_modules()?;
-    let _quiet = quiet()?;
+    let _quiet = idle_flusher()?;
     let limited = Limited::new(context)?;
     let user = AnyUser::begin()?;
     // A first page, so that the user has something.

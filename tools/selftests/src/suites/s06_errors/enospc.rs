@@ -17,26 +17,21 @@ use nix::{
     fcntl::{fallocate, FallocateFlags},
 };
 
-use super::story::{quiet, Fsync, Story};
+use super::story::{Fsync, Ground};
 use crate::{
     harness::{Context, Side, TestResult},
-    support::{FaultyDisk, Filesystem, Layer, Scratch},
+    support::Filesystem,
 };
 
 /// Fills the filesystem, fsyncs, makes room, fsyncs.
 pub fn check(context: &Context) -> TestResult {
-    context.load_modules()?;
-    let _quiet = quiet()?;
-    let filesystem = context.filesystem()?;
-    // Only to have a small one.
-    let disk = FaultyDisk::over(context.device()?, super::eio::size_of(filesystem))?;
-    let scratch = Scratch::new(disk.path(), filesystem, Layer::Plain)?;
-    let story = Story::begin(context, &scratch.dir().join("f"))?;
-    let filler = scratch.dir().join("filler");
+    let ground = Ground::new(context)?;
+    let story = &ground.story;
+    let filler = ground.scratch.dir().join("filler");
     fill(&File::create(&filler)?)?;
     let result = story.fsync(2, &[Errno::ENOSPC, Errno::EIO])?;
     if context.side != Side::Stock {
-        let saves = filesystem != Filesystem::Btrfs;
+        let saves = context.filesystem()? != Filesystem::Btrfs;
         ensure!((result == Fsync::Saved) == saves, "{result:?}");
     }
     fs::remove_file(&filler)?;
@@ -44,9 +39,7 @@ pub fn check(context: &Context) -> TestResult {
     // vain once more, so that the next fsync may have to say so.
     nix::unistd::sync();
     story.ignore_fsync()?;
-    story.is_saved(2)?;
-    drop(story);
-    Ok(())
+    story.is_saved(2)
 }
 
 /// Takes all space that is left.

@@ -11,10 +11,11 @@ use pinlease::{Device, Event, EventKind, ReadError, State, Watch};
 use crate::{
     harness::{Context, Side},
     support::{
+        data_blocks,
         expect::{from_io, one_of},
         page_size,
-        sysctl::Sysctl,
-        Fill, Requirement, Rig, RigOptions,
+        sysctl::{idle_flusher, Sysctl},
+        FaultyDisk, Fill, Layer, Requirement, Rig, RigOptions, Scratch,
     },
 };
 
@@ -26,13 +27,38 @@ pub struct Story {
     watch: Option<Watch>,
 }
 
-/// Neither the tick nor the flusher comes between; both are put back when the
-/// guards are dropped.
-pub fn quiet() -> Result<[Sysctl; 2]> {
-    Ok([
-        Sysctl::set("vm.dirty_expire_centisecs", 1_000_000)?,
-        Sysctl::set("vm.dirty_writeback_centisecs", 0)?,
-    ])
+/// A story on a small disk that can fail, where neither the tick nor the flusher
+/// comes between.
+#[derive(Debug)]
+pub struct Ground {
+    // Dropped in this order.
+    pub story: Story,
+    pub scratch: Scratch,
+    pub disk: FaultyDisk,
+    _quiet: [Sysctl; 2],
+}
+
+impl Ground {
+    /// Makes the filesystem, and the file on it.
+    pub fn new(context: &Context) -> Result<Self> {
+        context.load_modules()?;
+        let quiet = idle_flusher()?;
+        let disk = FaultyDisk::over(context.device()?)?;
+        let scratch = Scratch::new(disk.path(), context.filesystem()?, Layer::Plain)?;
+        Ok(Self {
+            story: Story::begin(context, &scratch.dir().join("f"))?,
+            scratch,
+            disk,
+            _quiet: quiet,
+        })
+    }
+
+    /// The blocks of the file can be neither read nor written any more.
+    pub fn fail_data(&self) -> Result<()> {
+        let file = self.story.rig.mapped.file();
+        let blocks = data_blocks(file, self.scratch.filesystem(), self.disk.path())?;
+        self.disk.fail_blocks(&blocks)
+    }
 }
 
 /// How an fsync ended.

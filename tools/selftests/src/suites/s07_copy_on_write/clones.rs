@@ -157,7 +157,7 @@ pub fn beside(context: &Context) -> TestResult {
         for first in [0, 2 * LEASED] {
             let published = rig.engine.wait_passes(1)?.completed;
             let (clone, file) = Clone::create(rig.mapped.path(), LEASED)?;
-            clone_range(rig.mapped.file(), first * size, LEASED * size, &file)
+            clone_range(rig.mapped.file(), first * size, LEASED * size, &file, 0)
                 .with_context(|| format!("cloning pages {first}+{LEASED}"))?;
             rig.fsync()?;
             file.sync_all()?;

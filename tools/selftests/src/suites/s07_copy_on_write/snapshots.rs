@@ -14,8 +14,8 @@ use crate::{
     harness::{skip, Context, Side, TestResult},
     suites::s02_tearing::judge,
     support::{
-        inode_flags, subvolume, sysctl::drop_caches, DirectReader, Filesystem, Fill, Layer,
-        Requirement, Rig, RigOptions, Scratch,
+        flags, subvolume, sysctl::drop_caches, DirectReader, Filesystem, Fill, Layer, Requirement,
+        Rig, RigOptions, Scratch,
     },
 };
 
@@ -69,7 +69,7 @@ fn make(context: &Context, scratch: &Scratch) -> Result<(Vec<Rig>, Vec<Seen>)> {
     let files = subvolume::create(scratch.dir(), "files")?;
     let nocow = files.join("nocow");
     fs::create_dir(&nocow)?;
-    inode_flags::add(&File::open(&nocow)?, inode_flags::NO_COPY_ON_WRITE).context("chattr +C")?;
+    flags::add(&File::open(&nocow)?, flags::NO_COPY_ON_WRITE).context("chattr +C")?;
     let mut rigs = Vec::new();
     for (name, fill) in FILES {
         let options = RigOptions::new(context.side, context.pages, fill);

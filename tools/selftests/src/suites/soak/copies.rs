@@ -129,7 +129,7 @@ fn clone(ground: &Ground, path: &Path, pages: &Range<u64>, number: u64) -> Resul
         copy(&from, offset, count * size, &to)?;
         ground.tally.count(Count::Copies);
     } else {
-        match clone_range(&from, offset, count * size, &to) {
+        match clone_range(&from, offset, count * size, &to, 0) {
             Ok(()) => ground.tally.count(Count::Clones),
             Err(Errno::ETXTBSY) => {
                 ground.tally.count(Count::Refused);

@@ -5,7 +5,7 @@ use std::{fs::File, os::fd::AsRawFd};
 
 use nix::errno::Errno;
 
-use super::{other, Target};
+use super::{super::clone::clone_range, other, Target};
 
 pub(super) fn reflink_into(target: &Target<'_>) -> nix::Result<()> {
     clone(&other::open(target)?, target.file, target)
@@ -31,17 +31,8 @@ pub(super) fn copy_from(target: &Target<'_>) -> nix::Result<()> {
     copy(target.file, &other::open(target)?, target)
 }
 
-/// `FICLONERANGE`.
 fn clone(from: &File, to: &File, target: &Target<'_>) -> nix::Result<()> {
-    let argument = libc::file_clone_range {
-        src_fd: from.as_raw_fd().into(),
-        src_offset: target.offset,
-        src_length: target.length,
-        dest_offset: target.offset,
-    };
-    // SAFETY: the command reads one structure, which lives during the call.
-    let result = unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONERANGE, &argument) };
-    Errno::result(result).map(drop)
+    clone_range(from, target.offset, target.length, to, target.offset)
 }
 
 /// `struct file_dedupe_range` of linux/fs.h with one destination.
