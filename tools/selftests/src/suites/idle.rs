@@ -2,17 +2,17 @@
 //! Idle is free: without a lease no hook is installed, and a lease whose device
 //! does nothing writes nothing.
 
-use std::{ops::Range, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use anyhow::{ensure, Result};
 
+use super::price::subject::{Subject, OVERHEAD, PAGE};
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
-        page_size,
         proc::{hooked_functions, wait_for},
         sysctl::{hasty_flusher, Sysctl},
-        DirectReader, Fill, Layer, Requirement, Rig, RigOptions, Scratch, WriteCounter,
+        Fill, RigOptions,
     },
 };
 
@@ -27,12 +27,6 @@ pub const TESTS: &[Test] = &[
 
 /// Enough pages to tell them from the filesystem's own writes: 4 MiB.
 const PAGES: u64 = 1024;
-
-/// What a filesystem may write for a rewrite of a few pages, and on its own while
-/// nothing happens: superblock, log, timestamps.
-const OVERHEAD: u64 = 512 << 10;
-
-const PAGE: u64 = page_size() as u64;
 
 /// Hooks come with the first lease and go away after the last.
 fn hooks(context: &Context) -> TestResult {
@@ -84,69 +78,13 @@ impl Ticks {
     }
 }
 
-/// An idle lease of a file on a disk of its own.
-struct Idle {
-    // Dropped in this order.
-    rig: Rig,
-    scratch: Scratch,
-    marked: bool,
-}
-
-impl Idle {
-    fn new(context: &Context, fill: Fill, marked: bool) -> Result<Self> {
-        let scratch = Scratch::new(context.device()?, context.filesystem()?, Layer::Plain)?;
-        let mut options = RigOptions::new(context.side, PAGES, fill);
-        if marked {
-            options = options.marked();
-        }
-        let rig = options.build(&scratch.dir().join("f"))?;
-        let idle = Self {
-            rig,
-            scratch,
-            marked,
-        };
-        idle.write(0..PAGES, 1)?;
-        idle.rig.fsync()?;
-        nix::unistd::sync();
-        Ok(idle)
-    }
-
-    /// The device writes, and the holder says so if it is to.
-    fn write(&self, pages: Range<u64>, generation: u64) -> Result<()> {
-        let count = pages.end - pages.start;
-        self.rig.engine.write(pages.start, count, generation)?;
-        if self.marked {
-            self.rig.lease()?.mark(pages.start * PAGE, count * PAGE)?;
-        }
-        Ok(())
-    }
-
-    /// Bytes written during `action`.
-    fn cost(&self, what: &str, action: impl FnOnce() -> Result<()>) -> Result<u64> {
-        let counter = WriteCounter::of(self.scratch.dir())?;
-        action()?;
-        let bytes = counter.bytes()?;
-        println!("{what}: {bytes} bytes written");
-        Ok(bytes)
-    }
-
-    /// Asserts that the disk has `generation` in these pages; the reader writes
-    /// back what is dirty, so that only the costs tell who did.
-    fn holds(&self, pages: Range<u64>, generation: u64) -> Result<()> {
-        let (first, count) = (pages.start, pages.end - pages.start);
-        DirectReader::open(self.rig.mapped.path())?
-            .part(first, count, first, Requirement::Exactly(generation))?
-            .all_kept()
-    }
-}
-
 /// What the device wrote reaches the disk by the tick, once, and costs what it
 /// wrote; while it is idle nothing is written.
 fn writes(context: &Context, marked: bool) -> TestResult {
     context.load_modules()?;
     let ticks = Ticks::new(context)?;
-    let idle = Idle::new(context, Fill::Faulted, marked)?;
-    let range = PAGES * PAGE;
+    let idle = Subject::flushed(context, PAGES, Fill::Faulted, marked)?;
+    let range = idle.bytes();
     ticks.flushed();
     let nothing = |what: &str| {
         let written = idle.cost(what, || {

@@ -5,7 +5,7 @@
 mod large_folios;
 mod portion;
 mod range;
-mod subject;
+pub mod subject;
 
 use crate::{harness::Test, support::Fill};
 

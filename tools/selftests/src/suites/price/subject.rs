@@ -41,14 +41,30 @@ pub struct Subject {
     scratch: Scratch,
     pages: u64,
     marked: bool,
-    _quiet: [Sysctl; 2],
+    _quiet: Option<[Sysctl; 2]>,
 }
 
 impl Subject {
-    /// All of it is pinned, was written by the device once, and is on the disk.
+    /// All of it is pinned, was written by the device once, and is on the disk; the
+    /// flusher and the tick do nothing.
     pub fn new(context: &Context, pages: u64, fill: Fill, marked: bool) -> Result<Self> {
         context.load_modules()?;
-        let quiet = idle_flusher()?;
+        Self::with(context, pages, fill, marked, Some(idle_flusher()?))
+    }
+
+    /// The same, but the flusher and the tick do what they do.
+    pub fn flushed(context: &Context, pages: u64, fill: Fill, marked: bool) -> Result<Self> {
+        context.load_modules()?;
+        Self::with(context, pages, fill, marked, None)
+    }
+
+    fn with(
+        context: &Context,
+        pages: u64,
+        fill: Fill,
+        marked: bool,
+        quiet: Option<[Sysctl; 2]>,
+    ) -> Result<Self> {
         let scratch = Scratch::new(context.device()?, context.filesystem()?, Layer::Plain)?;
         let mut options = RigOptions::new(context.side, pages, fill);
         if marked {
@@ -96,7 +112,8 @@ impl Subject {
         self.pages * PAGE
     }
 
-    /// Asserts that the disk has `generation` in these pages.
+    /// Asserts that the disk has `generation` in these pages; the reader writes
+    /// back what is dirty, so that only the costs tell who did.
     pub fn holds(&self, pages: Range<u64>, generation: u64) -> Result<()> {
         if pages.is_empty() {
             return Ok(());
