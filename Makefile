@@ -3,6 +3,7 @@
 #   make        out/pinlease.ko, out/dmasim.ko, out/pinlease
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
+#   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
 #   make man    the man pages of the command, in out/man
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
 #
@@ -18,7 +19,7 @@ SHELL := /bin/bash
 
 export PINLEASE_CHECK_ARGS
 
-.PHONY: all modules programs demo check lint unit man filesystem-table clean help
+.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help
 
 all: modules programs
 
@@ -33,6 +34,9 @@ modules:
 	scripts/build modules
 endif
 
+debug-modules:
+	scripts/build debug-modules
+
 programs:
 	scripts/build programs
 
@@ -42,6 +46,9 @@ demo: modules programs
 # From the quick to the slow; the last line counts the tests.
 check: lint unit modules programs man
 	out/programs/check --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
+
+check-debug: debug-modules programs
+	out/programs/check --kernel debug --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
 
 lint:
 	scripts/enter scripts/lint

@@ -38,11 +38,18 @@ root_key() {
 	} | key_of
 }
 kernel_key() { cat "$root/etc/pinlease/versions" "$scripts/lib/make-kernel" | key_of; }
+debug_key() {
+	{
+		kernel_key
+		cat "$scripts/lib/make-debug-kernel" "$scripts/debug.config"
+	} | key_of
+}
 
 base=$suite_dir/base.$(base_key).tar
 root=$suite_dir/root.$(root_key)
 # Only known once the root is there, since the suite decides which kernel it is.
 kernel_dir() { printf '%s/kernel.%s\n' "$suite_dir" "$(kernel_key)"; }
+debug_dir() { printf '%s/debug.%s\n' "$suite_dir" "$(debug_key)"; }
 
 # The command that runs another in a mount namespace of its own, as root or as root of a user namespace.
 namespace=(unshare --mount)

@@ -13,14 +13,19 @@ use anyhow::{anyhow, Context, Result};
 use clap::Args;
 use selftests::support::Filesystem;
 
-/// Where a guest's parts are.
+use crate::kernel::Kernel;
+
+/// What a guest is made of.
 #[derive(Args, Debug)]
 pub struct GuestOptions {
     /// Program that boots a guest and runs a command in it.
     #[arg(long, default_value = "scripts/vm")]
     pub vm: PathBuf,
-    /// Folder of pinlease.ko, dmasim.ko and the command pinlease; results go
-    /// there too.
+    /// Its kernel.
+    #[arg(long, value_enum, default_value = "stock")]
+    pub kernel: Kernel,
+    /// Folder of pinlease.ko, dmasim.ko (for the debug kernel: in debug/) and
+    /// the command pinlease; results go there too.
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
     /// Folder of the programs for the guest.
@@ -29,7 +34,8 @@ pub struct GuestOptions {
     /// More arguments for the program that boots the guest; may be repeated.
     #[arg(long = "vm-arg", allow_hyphen_values = true)]
     pub vm_arguments: Vec<OsString>,
-    /// Seconds after which a guest is given up.
+    /// Seconds after which a guest is given up; with the debug kernel, six
+    /// times as many.
     #[arg(long, default_value_t = 3600)]
     pub timeout: u64,
     /// Filesystems; all when there is none.
@@ -99,14 +105,16 @@ impl GuestOptions {
             .arg(disk(filesystem))
             .args(["--disk", "raw:512M", "--disk", "nvme:64M", "--edu"])
             .arg("--timeout")
-            .arg(self.timeout.to_string());
+            .arg((self.timeout * u64::from(self.kernel.slowness())).to_string())
+            .args(self.kernel.arguments());
+        let modules = self.kernel.modules(&self.out);
         for file in [
             self.programs.join(program),
             self.programs.join("af-xdp"),
             self.programs.join("vfio-edu"),
             self.out.join("pinlease"),
-            self.out.join("pinlease.ko"),
-            self.out.join("dmasim.ko"),
+            modules.join("pinlease.ko"),
+            modules.join("dmasim.ko"),
             self.programs.join("examples"),
             self.programs.join("samples"),
         ] {

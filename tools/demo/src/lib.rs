@@ -6,6 +6,7 @@ pub mod consumer;
 pub mod features;
 pub mod filesystem_table;
 pub mod guest;
+pub mod kernel;
 pub mod output;
 pub mod table;
 pub mod verdict;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! check.json: how each test ended.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result};
 use selftests::{
@@ -51,6 +51,20 @@ impl Verdict {
 }
 
 impl Report {
+    /// The names of the tests that were skipped, by the reason.
+    pub fn skipped_by_reason(&self) -> BTreeMap<&str, Vec<String>> {
+        let mut reasons: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for verdict in &self.tests {
+            if verdict.outcome == Outcome::Skipped {
+                reasons
+                    .entry(verdict.reason.as_str())
+                    .or_default()
+                    .push(verdict.name());
+            }
+        }
+        reasons
+    }
+
     /// Reads it.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ Examples:
     reason = "they are independent switches"
 )]
 pub struct Options {
-    /// The kernel: "stock", or the bzImage of another, with its modules beside it or in lib/modules/RELEASE there
+    /// The kernel: "stock", "debug" (see scripts/setup --help), or the bzImage of another, with its modules beside it or in lib/modules/RELEASE there
     #[arg(long, value_name = "PATH", default_value = "stock")]
     pub kernel: PathBuf,
 

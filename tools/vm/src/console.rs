@@ -81,7 +81,9 @@ pub fn findings(console: &str) -> Vec<Finding> {
         .collect()
 }
 
-fn is_suspicious(text: &str) -> bool {
+/// Whether a line of the log, without its time stamp, tells of a kernel in trouble.
+#[must_use]
+pub fn is_suspicious(text: &str) -> bool {
     SUSPICIOUS.iter().any(|part| text.contains(part))
         && !HARMLESS.iter().any(|part| text.contains(part))
 }

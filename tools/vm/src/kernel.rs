@@ -15,6 +15,9 @@ use crate::bzimage;
 /// Where a distribution keeps modules.
 const MODULES: &str = "/usr/lib/modules";
 
+/// The debug kernel that `scripts/setup --debug` makes.
+const DEBUG: &str = "/usr/src/pinlease-debug/vmlinuz";
+
 /// A kernel and where its modules are.
 #[derive(Debug, Clone)]
 pub struct Kernel {
@@ -37,6 +40,21 @@ impl Kernel {
             .context("not inside the environment of scripts/setup")?;
         let modules = Path::new(MODULES).join(release.trim());
         Self::at(&modules.join("vmlinuz"))
+    }
+
+    /// The kernel of that name, `stock` or `debug`, or in that file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::at`]; or there is no debug kernel yet.
+    pub fn called(name: &Path) -> Result<Self> {
+        match name.to_str() {
+            Some("stock") => Self::stock(),
+            Some("debug") => {
+                Self::at(Path::new(DEBUG)).context("make it first: scripts/setup --debug")
+            }
+            _ => Self::at(name),
+        }
     }
 
     /// The kernel in a file. Its modules are beside it: in the same directory, or in `lib/modules/RELEASE` there, as

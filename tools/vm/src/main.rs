@@ -42,11 +42,7 @@ fn run(options: &Options) -> Result<u8> {
     let cache = cache()?;
     let directory = tempfile::Builder::new().prefix("run.").tempdir_in(&cache)?;
     let guest = env::current_exe()?.with_file_name("pinlease-vm-guest");
-    let kernel = if options.kernel == Path::new("stock") {
-        Kernel::stock()?
-    } else {
-        Kernel::at(&options.kernel)?
-    };
+    let kernel = Kernel::called(&options.kernel)?;
     let disks = disks(options, directory.path())?;
     let accelerator = match options {
         Options { icount: true, .. } => Accelerator::Icount,

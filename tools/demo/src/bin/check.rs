@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The host's runner of the selftests: boots a guest per filesystem, sums up,
-//! and writes `check.json`.
+//! and writes `check.json`, or `check-debug.json`.
 
 use std::{process::ExitCode, sync::Mutex, thread};
 
@@ -75,7 +75,10 @@ fn main() -> Result<ExitCode> {
 /// Writes the report, and says what failed.
 fn write(cli: &Cli, progress: Progress, report: Report) -> Result<ExitCode> {
     drop(progress);
-    write_json(&cli.guest.out, "check.json", &report)?;
+    write_json(&cli.guest.out, cli.guest.kernel.results(), &report)?;
+    for (reason, tests) in report.skipped_by_reason() {
+        println!("SKIPPED, {reason}: {}", tests.join(", "));
+    }
     for verdict in &report.tests {
         if verdict.outcome == Outcome::Failed {
             println!("FAILED {}", verdict.name());
@@ -114,7 +117,8 @@ fn run(cli: &Cli, fs: Filesystem, report: &Mutex<Report>, progress: &Progress) -
     arguments.extend(cli.guest.context(fs));
     arguments.push(format!("--cycles={}", cli.cycles));
     arguments.push(format!("--minutes={}", cli.minutes));
-    arguments.push(format!("--time-scale={}", cli.time_scale));
+    let time_scale = cli.time_scale * cli.guest.kernel.slowness();
+    arguments.push(format!("--time-scale={time_scale}"));
     arguments.extend(cli.tests.iter().cloned());
 
     let mut planned = None;

@@ -8,26 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use pinlease_vm::console::is_suspicious;
 
-/// What no test may cause.
-const SPLATS: [&str; 16] = [
-    "WARNING:",
-    "BUG:",
-    "BUG at",
-    "Oops",
-    "Call Trace:",
-    "general protection fault",
-    "INFO: task",
-    "INFO: rcu",
-    "INFO: possible",
-    "possible recursive locking",
-    "possible circular locking",
-    "KASAN:",
-    "UBSAN:",
-    "kmemleak:",
-    "refcount_t:",
-    "data will be lost",
-];
+/// What ext4 says of a page that was dirtied behind its back: it drops what was written there.
+const LOSS: &str = "data will be lost";
 
 /// The log from now on.
 #[derive(Debug)]
@@ -80,7 +64,7 @@ fn message(record: &[u8]) -> String {
 }
 
 fn is_splat(line: &str) -> bool {
-    SPLATS.iter().any(|splat| line.contains(splat))
+    is_suspicious(line) || line.contains(LOSS)
 }
 
 #[cfg(test)]
