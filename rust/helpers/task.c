@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include "helpers.h"
 
@@ -51,6 +52,12 @@ bool pinlease_capable_resource(void)
 bool pinlease_capable_admin(void)
 {
 	return capable(CAP_SYS_ADMIN);
+}
+
+/* Nothing where the kernel can preempt anyway. */
+void pinlease_cond_resched(void)
+{
+	cond_resched();
 }
 
 /* Whether all threads have closed their files. */

@@ -38,7 +38,7 @@ pub(crate) fn has_cap_sys_admin() -> bool {
 /// Lets others run, if it ran long. May sleep.
 pub(crate) fn reschedule() {
     // SAFETY: The caller may sleep.
-    unsafe { bindings::__cond_resched() };
+    unsafe { bindings::pinlease_cond_resched() };
 }
 
 /// What tells it from other tasks that run.

@@ -17,6 +17,15 @@ pub(crate) struct Job {
 /// Largest generation: it has 32 bits of a word.
 pub(crate) const LAST_GENERATION: u64 = u32::MAX as u64;
 
+/// Lets others run, if the thread ran long and the kernel does not see to it.
+fn reschedule() {
+    #[cfg(any(not(CONFIG_PREEMPTION), CONFIG_PREEMPT_DYNAMIC))]
+    // SAFETY: A kernel thread that holds nothing.
+    unsafe {
+        bindings::__cond_resched()
+    };
+}
+
 impl Job {
     /// Complete passes.
     pub(crate) fn passes(&self) -> u64 {
@@ -38,8 +47,7 @@ impl Job {
             let pass = self.passes();
             for page in 0..self.pages.len() {
                 self.pages.write(page, self.generation(pass));
-                // SAFETY: A kernel thread that holds nothing.
-                unsafe { bindings::__cond_resched() };
+                reschedule();
                 if should_stop() {
                     return;
                 }
