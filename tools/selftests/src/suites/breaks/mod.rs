@@ -10,7 +10,7 @@ mod flow;
 mod histories;
 mod hostile;
 mod limits;
-mod matrix;
+pub mod matrix;
 mod ranges;
 mod scale;
 mod ways;

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Everything at once, for as long as `--minutes` says: devices that write
 //! without pause, writeback by everybody who can ask for it, clones and
-//! snapshots, memory pressure, and a filesystem that sees every torn page.
+//! snapshots, holders and breakers of every kind, memory pressure, and a
+//! filesystem that sees every torn page.
 //!
 //! Each part is a process of its own: [`holder`]s with a device each, one that
 //! writes [`beside`] them as programs do, one that asks for [`durability`] and
-//! checks nothing, one that makes [`copies`], one that takes away [`memory`].
+//! checks nothing, one that makes [`copies`], two that [break](breaks) leases of
+//! others, one that takes away [`memory`].
 //! They count what they do in a [`Tally`]; the first that finds something wrong
 //! ends all.
 
 mod beside;
+mod breaks;
 mod copies;
 mod durability;
 mod holder;
@@ -46,6 +49,9 @@ pub const TESTS: &[Test] = &[Test::new("soak.all", soak).seconds(900)];
 /// How long it lasts when nobody says.
 const SHORT: Duration = Duration::from_secs(15);
 
+/// Processes that break leases.
+const BREAKERS: u64 = 2;
+
 /// So much longer when on a slow machine some part has not done anything yet.
 const MORE: Duration = Duration::from_secs(180);
 
@@ -58,6 +64,8 @@ struct Ground {
     files: PathBuf,
     /// Folder of clones and snapshots, on the same filesystem.
     copies: PathBuf,
+    /// Folder of files whose leases are broken.
+    breaks: PathBuf,
     filesystem: Filesystem,
     seed: u64,
     /// Whether it lasts for minutes.
@@ -109,7 +117,7 @@ fn soak(context: &Context) -> TestResult {
     }
     let _hasty = hasty_flusher()?;
     let ground = prepare(context, &scratch, seed)?;
-    let parts = start(&ground, cgroup.as_ref().ok())?;
+    let parts = start(&ground, context, cgroup.as_ref().ok())?;
     let result = watch(&ground, &scratch, parts, duration);
     let judged = finish(&ground, &scratch, context);
     result.and(judged)
@@ -125,10 +133,14 @@ fn prepare(context: &Context, scratch: &Scratch, seed: u64) -> Result<Ground> {
         files
     };
     let copies = scratch.dir().join("copies");
-    fs::create_dir(&copies)?;
+    let breaks = scratch.dir().join("breaks");
+    for folder in [&copies, &breaks] {
+        fs::create_dir(folder)?;
+    }
     Ok(Ground {
         files,
         copies,
+        breaks,
         filesystem,
         seed,
         long: context.minutes > 0,
@@ -136,7 +148,7 @@ fn prepare(context: &Context, scratch: &Scratch, seed: u64) -> Result<Ground> {
     })
 }
 
-fn start(ground: &Ground, cgroup: Option<&Cgroup>) -> Result<Vec<Part>> {
+fn start(ground: &Ground, context: &Context, cgroup: Option<&Cgroup>) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     let mut add = |name: &str, run: &dyn Fn() -> TestResult| -> TestResult {
         parts.push(Part {
@@ -155,6 +167,10 @@ fn start(ground: &Ground, cgroup: Option<&Cgroup>) -> Result<Vec<Part>> {
     add("beside", &|| beside::run(ground))?;
     add("durability", &|| durability::run(ground))?;
     add("copies", &|| copies::run(ground))?;
+    for number in 0..BREAKERS {
+        let name = format!("breaks-{number}");
+        add(&name, &|| breaks::run(ground, context, number))?;
+    }
     add("memory", &|| memory::run(ground, cgroup))?;
     Ok(parts)
 }

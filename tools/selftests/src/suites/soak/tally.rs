@@ -47,6 +47,8 @@ pub enum Count {
     Compared,
     /// Of these, changed.
     Changed,
+    /// Cells of the matrix of breakers and policies.
+    Breaks,
     /// Times that memory was taken away.
     Squeezes,
     /// Most bytes taken by the hog.
@@ -133,6 +135,7 @@ impl Tally {
             Count::Beside,
             Count::Syncs,
             Count::Compared,
+            Count::Breaks,
             Count::Squeezes,
         ];
         for &what in all.iter().chain(copies) {
@@ -177,7 +180,8 @@ impl fmt::Display for Tally {
         )?;
         write!(
             f,
-            ", {} squeezes (hog up to {} MiB)",
+            ", {} breaks, {} squeezes (hog up to {} MiB)",
+            get(Count::Breaks),
             get(Count::Squeezes),
             get(Count::Hog) >> 20
         )

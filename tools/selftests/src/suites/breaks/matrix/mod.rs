@@ -79,6 +79,28 @@ pub fn matrix(context: &Context) -> TestResult {
     residue::none_left()
 }
 
+/// Tries cells at random, again and again, in files called `name`, until `stop` says so.
+///
+/// # Errors
+///
+/// A cell is wrong.
+pub fn random_cells(
+    context: &Context,
+    name: &str,
+    random: &mut fastrand::Rng,
+    mut stop: impl FnMut() -> bool,
+) -> TestResult {
+    let columns = column::all();
+    let breakers = here(context)?;
+    while !stop() {
+        let breaker = breakers[random.usize(..breakers.len())];
+        let column = columns[random.usize(..columns.len())];
+        let (text, verdict) = try_cell(context, breaker, name, column)?;
+        verdict.with_context(|| format!("{}, {column}: {text}", breaker.name))?;
+    }
+    Ok(())
+}
+
 /// Every so-manieth row.
 fn work(
     context: &Context,
@@ -90,7 +112,8 @@ fn work(
     let rows = breakers.iter().enumerate();
     for (row, breaker) in rows.skip(worker).step_by(WORKERS) {
         for (number, &column) in columns.iter().enumerate() {
-            let (text, verdict) = try_cell(context, breaker, row, column)?;
+            let name = format!("matrix-{row}");
+            let (text, verdict) = try_cell(context, breaker, &name, column)?;
             // A message has room for so much.
             let wrong = verdict.err().map(|error| format!("{error:#.1000}"));
             let mark = if wrong.is_some() { " (!)" } else { "" };
@@ -109,17 +132,16 @@ fn work(
 fn try_cell(
     context: &Context,
     breaker: &Breaker,
-    row: usize,
+    name: &str,
     column: Column,
 ) -> Result<(String, Result<()>)> {
     let situation = cell::situation(context, breaker)?;
     let Some(expected) = model::expected(column, &situation) else {
         return Ok(("-".into(), Ok(())));
     };
-    let name = format!("matrix-{row}");
     let mut last = ("?".into(), Ok(()));
     for attempt in 1..=ATTEMPTS {
-        last = match cell::run(context, breaker, &name, column, &expected) {
+        last = match cell::run(context, breaker, name, column, &expected) {
             Ok(observed) => {
                 let verdict = observed.judge(column, &expected);
                 (observed.describe(), verdict)
