@@ -11,6 +11,7 @@ mod fsyncs;
 mod grants;
 mod hooks;
 mod idle;
+mod leaks;
 mod price;
 mod refuse;
 mod reserve;
@@ -71,6 +72,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         fsyncs::TESTS,
         soak::TESTS,
         cycle::TESTS,
+        leaks::TESTS,
     ]
     .concat()
     .into_iter()

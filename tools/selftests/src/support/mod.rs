@@ -24,6 +24,7 @@ mod hog;
 mod holder;
 mod integrity;
 mod kernel_log;
+pub mod kmemleak;
 mod mapped;
 mod mapper;
 pub mod modules;

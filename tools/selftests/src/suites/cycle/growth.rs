@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Load, lease, pin, write, fsync, close, unload, again and again: nothing is
-//! left.
+//! After the rounds no memory is used that was not used before, no pin, cache or
+//! hook is left.
 
-use std::{fs, time::Duration};
+use std::fs;
 
-use anyhow::{ensure, Context as _, Result};
+use anyhow::{ensure, Result};
 
+use super::{balanced, round};
 use crate::{
-    harness::{Context, Side, Test, TestResult},
+    harness::{Context, TestResult},
     support::{
         modules,
-        proc::{counter, hooked_functions, wait_for},
+        proc::{counter, hooked_functions},
         sysctl::drop_caches,
-        Fill, Requirement, RigOptions,
     },
 };
-
-/// The tests of this suite.
-pub const TESTS: &[Test] = &[Test::new("cycle.no-leak", no_leak).seconds(1800)];
 
 /// Rounds before the first measurement: caches of the kernel fill up.
 const WARM_UP: u64 = 3;
@@ -52,7 +49,8 @@ impl Usage {
     }
 }
 
-fn no_leak(context: &Context) -> TestResult {
+/// Runs rounds until that is clear.
+pub fn no_leak(context: &Context) -> TestResult {
     modules::unload_all()?;
     for _ in 0..WARM_UP {
         round(context)?;
@@ -65,18 +63,7 @@ fn no_leak(context: &Context) -> TestResult {
         attempt = no_growth(context);
     }
     attempt?;
-    let mut pins = (0, 0);
-    let balanced = || {
-        // Adds up what each processor counted for itself.
-        fs::write("/proc/sys/vm/stat_refresh", "1")?;
-        pins = (
-            counter("/proc/vmstat", "nr_foll_pin_acquired")?,
-            counter("/proc/vmstat", "nr_foll_pin_released")?,
-        );
-        Ok(pins.0 == pins.1)
-    };
-    let waited = wait_for("all pins are given back", Duration::from_secs(5), balanced);
-    waited.with_context(|| format!("{} pins were taken, {} given back", pins.0, pins.1))?;
+    balanced()?;
     for cache in fs::read_dir("/sys/kernel/slab")? {
         let name = cache?.file_name();
         let name = name.to_string_lossy();
@@ -116,16 +103,4 @@ fn no_growth(context: &Context) -> TestResult {
         );
     }
     Ok(())
-}
-
-fn round(context: &Context) -> TestResult {
-    modules::ensure(&context.modules, Side::Pinlease)?;
-    let options = RigOptions::new(Side::Pinlease, context.pages, Fill::Faulted);
-    let rig = options.build(&context.path("cycle"))?;
-    rig.engine.write_all(1)?;
-    rig.fsync()?;
-    rig.census(Requirement::Exactly(1))?.all_kept()?;
-    // Without an unpin: closing must do.
-    drop(rig);
-    modules::unload_all()
 }
