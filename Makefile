@@ -4,6 +4,8 @@
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
+#   make check-crash   power cuts under a writing device: N=cuts SEED=number FS=filesystem, CRASH_ARGS=more
+#   make check-crash-mutants   whether the judge of the power cuts finds what is broken on purpose
 #   make man    the man pages of the command, in out/man
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
 #
@@ -18,8 +20,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
 export PINLEASE_CHECK_ARGS
+N ?= 30
 
-.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help
+.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help check-crash check-crash-mutants
 
 all: modules programs
 
@@ -49,6 +52,18 @@ check: lint unit modules programs man
 
 check-debug: debug-modules programs
 	out/programs/check --kernel debug --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
+
+# The last lines, one for each filesystem, have the counts.
+check-crash: modules programs
+	out/programs/crash --programs out/programs --out out --cuts $(N) $(if $(SEED),--seed $(SEED)) \
+		$(addprefix --fs ,$(FS)) $(CRASH_ARGS)
+
+# Exits with 0 only if both are found.
+check-crash-mutants: modules programs
+	for mutant in early lying-disk; do \
+		out/programs/crash --programs out/programs --out out --cuts $(N) $(if $(SEED),--seed $(SEED)) \
+			$(addprefix --fs ,$(or $(FS),ext4)) --mutant $$mutant $(CRASH_ARGS) || exit; \
+	done
 
 lint:
 	scripts/enter scripts/lint

@@ -82,6 +82,14 @@ impl SuperBlock {
         }
     }
 
+    /// Flushes the write cache of its disk. May sleep. Errors: the disk's.
+    pub(crate) fn flush_disk(&self) -> Result {
+        // SAFETY: The superblock is valid; its disk is open as long as it is mounted.
+        let disk = unsafe { (*self.as_ptr()).s_bdev };
+        // SAFETY: As above; the filesystem is one on a disk, so that there is one.
+        kernel::error::to_result(unsafe { bindings::blkdev_issue_flush(disk) })
+    }
+
     /// Whether its device has zones.
     pub(crate) fn is_zoned(&self) -> bool {
         // SAFETY: The superblock is valid.

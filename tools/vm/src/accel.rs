@@ -83,6 +83,7 @@ fn try_kvm(directory: &Path, guest: &Path) -> Result<bool> {
         append: &[],
         arguments: &[],
         terminal: false,
+        power_cut: None,
     };
     let outcome = boot(
         &machine,

@@ -42,6 +42,8 @@ pub struct Outcome {
     pub done: bool,
     /// Whether the time was over.
     pub timed_out: bool,
+    /// Whether the power was cut.
+    pub power_cut: bool,
     /// All of the kernel's console.
     pub console: String,
     /// What QEMU itself complained about.
@@ -63,6 +65,10 @@ pub fn boot(
     let socket = directory.join("wire");
     let complaints = directory.join("qemu");
     let _ = fs::remove_file(&socket);
+    for log in machine.disks.iter().filter_map(|disk| disk.log.as_ref()) {
+        // QEMU would leave behind its own log what a boot before this one logged.
+        File::create(log).with_context(|| format!("making the log {}", log.display()))?;
+    }
     let listener = UnixListener::bind(&socket)
         .with_context(|| format!("listening at {}", socket.display()))?;
     let start = Instant::now();
@@ -84,11 +90,20 @@ pub fn boot(
     let frames = receive(listener);
 
     let mut outcome = Outcome::default();
-    let result = relay(&frames, &mut qemu, start, deadline, &mut outcome, output);
-    if outcome.done {
-        await_console(&console);
+    let times = Times {
+        start,
+        deadline,
+        power_cut: machine.power_cut,
+    };
+    let result = relay(&frames, &mut qemu, &times, &mut outcome, output);
+    if outcome.power_cut {
+        cut_power(&mut qemu)?;
+    } else {
+        if outcome.done {
+            await_console(&console);
+        }
+        stop(&mut qemu)?;
     }
-    stop(&mut qemu)?;
     outcome.console = String::from_utf8_lossy(&fs::read(&console).unwrap_or_default()).into_owned();
     outcome.qemu = fs::read_to_string(&complaints).unwrap_or_default();
     result.map(|()| outcome)
@@ -106,6 +121,36 @@ fn stop(qemu: &mut Child) -> Result<()> {
         thread::sleep(Duration::from_millis(5));
     }
     Ok(())
+}
+
+/// Kills QEMU as it is. It is stopped before, so that no write of the host's that has begun is cut in two: a disk's log
+/// would end in half a request that says it is whole.
+fn cut_power(qemu: &mut Child) -> Result<()> {
+    let pid = Pid::from_raw(i32::try_from(qemu.id())?);
+    kill(pid, Signal::SIGSTOP).context("stopping QEMU")?;
+    let patience = Instant::now() + QEMU_PATIENCE;
+    while !all_threads_stopped(qemu.id())? {
+        ensure!(Instant::now() < patience, "QEMU does not stop");
+        thread::sleep(Duration::from_millis(1));
+    }
+    qemu.kill()?;
+    qemu.wait()?;
+    Ok(())
+}
+
+fn all_threads_stopped(pid: u32) -> Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread that ended meanwhile writes nothing either.
+        let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+        // The state comes after the name in parentheses, which may hold anything.
+        let state = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.chars().next());
+        if !matches!(state, None | Some('T' | 't' | 'Z' | 'X')) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Where the command's output goes.
@@ -156,24 +201,41 @@ fn receive(listener: UnixListener) -> Receiver<Frame> {
     receiver
 }
 
+/// When something happens by itself.
+struct Times {
+    start: Instant,
+    deadline: Option<Instant>,
+    power_cut: Option<Duration>,
+}
+
 fn relay(
     frames: &Receiver<Frame>,
     qemu: &mut Child,
-    start: Instant,
-    deadline: Option<Instant>,
+    times: &Times,
     outcome: &mut Outcome,
     output: &mut dyn Output,
 ) -> Result<()> {
     let mut gone = false;
+    let mut cut: Option<Instant> = None;
     loop {
         ensure!(!INTERRUPTED.load(Ordering::Relaxed), "interrupted");
-        if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        let now = Instant::now();
+        if times.deadline.is_some_and(|deadline| now >= deadline) {
             outcome.timed_out = true;
             return Ok(());
         }
-        match frames.recv_timeout(TICK) {
-            Ok(Frame::Started) => outcome.boot = Some(start.elapsed()),
-            Ok(Frame::Stdout(bytes)) => output.stdout(&bytes)?,
+        if cut.is_some_and(|cut| now >= cut) {
+            outcome.power_cut = true;
+            return Ok(());
+        }
+        let patience = cut.map_or(TICK, |cut| TICK.min(cut - now));
+        match frames.recv_timeout(patience) {
+            Ok(Frame::Started) => outcome.boot = Some(times.start.elapsed()),
+            Ok(Frame::Stdout(bytes)) => {
+                let first = || times.power_cut.map(|delay| Instant::now() + delay);
+                cut = cut.or_else(first);
+                output.stdout(&bytes)?;
+            }
             Ok(Frame::Stderr(bytes)) => output.stderr(&bytes)?,
             Ok(Frame::Note(text)) => eprintln!("vm: guest: {text}"),
             Ok(Frame::Exited(status)) => outcome.status = Some(status),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::disk::{DiskSpec, ImageSpec, MountOptions};
+use crate::disk::{DiskLog, DiskSpec, ImageSpec, MountOptions};
 use crate::initramfs::FileSpec;
 
 /// What is said below the options.
@@ -57,6 +57,15 @@ pub struct Options {
     /// Mount options for the disks of a filesystem, or of a name such as xfs2; may be repeated
     #[arg(long = "mount-options", value_name = "FS=OPTIONS")]
     pub mount_options: Vec<MountOptions>,
+
+    /// Log all writes, flushes and discards of a disk, such as raw0, in the format of dm-log-writes; may be repeated
+    #[arg(long = "disk-log", value_name = "NAME=FILE")]
+    pub disk_logs: Vec<DiskLog>,
+
+    /// Cut the power so many milliseconds after COMMAND began to print: the machine is killed as it is, and it is an error
+    /// (125) if COMMAND ended before
+    #[arg(long, value_name = "MILLISECONDS", conflicts_with = "shell")]
+    pub power_cut: Option<u64>,
 
     /// Copy a file or directory to the guest, by default into /pinlease; may be repeated
     #[arg(long = "file", value_name = "HOST[:GUEST]")]

@@ -49,11 +49,20 @@ pub struct MountOptions {
     options: String,
 }
 
+/// Where the writes of one disk are logged: `NAME=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskLog {
+    name: String,
+    path: PathBuf,
+}
+
 /// A disk as the machine gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disk {
     /// Where its bytes are.
     pub image: PathBuf,
+    /// Where its writes are logged, in the format of dm-log-writes.
+    pub log: Option<PathBuf>,
     /// How the guest reaches it.
     pub bus: Bus,
     /// What the guest does with it.
@@ -115,6 +124,20 @@ impl FromStr for MountOptions {
     }
 }
 
+impl FromStr for DiskLog {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok(Self {
+                name: name.into(),
+                path: path.into(),
+            }),
+            _ => bail!("say NAME=FILE, such as raw0=writes.log"),
+        }
+    }
+}
+
 fn filesystem(name: &str) -> Result<Option<String>> {
     match name {
         "raw" => Ok(None),
@@ -151,11 +174,12 @@ fn parse_size(text: &str) -> Result<u64> {
 ///
 /// # Errors
 ///
-/// When an image cannot be made, formatted or found, or mount options are for a disk that is not there.
+/// When an image cannot be made, formatted or found, or mount options or a log are for a disk that is not there.
 pub fn prepare(
     specs: &[DiskSpec],
     images: &[ImageSpec],
     options: &[MountOptions],
+    logs: &[DiskLog],
     directory: &Path,
 ) -> Result<Vec<Disk>> {
     let mut disks: Vec<Disk> = Vec::new();
@@ -165,6 +189,7 @@ pub fn prepare(
         spec.make(&image)?;
         disks.push(Disk {
             image,
+            log: None,
             bus: spec.bus,
             mount,
         });
@@ -176,6 +201,7 @@ pub fn prepare(
             .with_context(|| format!("{}", spec.path.display()))?;
         disks.push(Disk {
             image,
+            log: None,
             bus: Bus::Virtio,
             mount: name(Bus::Virtio, spec.filesystem.clone(), &disks),
         });
@@ -189,6 +215,11 @@ pub fn prepare(
             }
         }
         ensure!(found, "mount options for {name}, but there is no such disk");
+    }
+    for DiskLog { name, path } in logs {
+        let disk = disks.iter_mut().find(|disk| disk.mount.name == *name);
+        disk.with_context(|| format!("a log of {name}, but there is no such disk"))?
+            .log = Some(path.clone());
     }
     Ok(disks)
 }
@@ -306,6 +337,7 @@ mod tests {
             let mount = name(bus, filesystem, &disks);
             disks.push(Disk {
                 image: PathBuf::new(),
+                log: None,
                 bus,
                 mount,
             });
@@ -336,10 +368,32 @@ mod tests {
                 &["raw:1M".parse().unwrap()],
                 &[],
                 &[options.parse().unwrap()],
+                &[],
                 directory.path(),
             )
         };
         assert!(prepare("ext4=noatime").is_err());
         assert_eq!(prepare("raw0=x").unwrap()[0].mount.options, "x");
+    }
+
+    #[test]
+    fn a_log_needs_its_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let prepare = |log: &str| {
+            let logs = [log.parse().unwrap()];
+            prepare(
+                &["raw:1M".parse().unwrap()],
+                &[],
+                &[],
+                &logs,
+                directory.path(),
+            )
+        };
+        assert!(prepare("raw1=/a/log").is_err());
+        assert_eq!(
+            prepare("raw0=/a/log").unwrap()[0].log,
+            Some("/a/log".into())
+        );
+        assert!("raw0".parse::<DiskLog>().is_err());
     }
 }

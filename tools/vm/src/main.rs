@@ -69,6 +69,7 @@ fn run(options: &Options) -> Result<u8> {
         append: &options.append,
         arguments: &options.qemu_args,
         terminal: options.shell,
+        power_cut: options.power_cut.map(Duration::from_millis),
     };
     let (outcome, retries) = boot_until_it_holds(&machine, directory.path(), deadline)?;
     if let Some(path) = &options.console {
@@ -77,7 +78,17 @@ fn run(options: &Options) -> Result<u8> {
 
     let findings = console::findings(&outcome.console);
     let complaints = !findings.is_empty() && !options.allow_findings;
-    let status = report::status(outcome.status, outcome.done, outcome.timed_out, complaints);
+    let status = if options.power_cut.is_some() {
+        let Outcome {
+            status,
+            power_cut,
+            timed_out,
+            ..
+        } = outcome;
+        report::status_of_cut(status, power_cut, timed_out, complaints)
+    } else {
+        report::status(outcome.status, outcome.done, outcome.timed_out, complaints)
+    };
     explain(&outcome, &findings, options.timeout);
     if let Some(path) = &options.json {
         let summary = Summary {
@@ -114,6 +125,7 @@ fn disks(options: &Options, scratch: &Path) -> Result<Vec<Disk>> {
         &options.disks,
         &options.disk_images,
         &options.mount_options,
+        &options.disk_logs,
         directory,
     )
 }
@@ -181,6 +193,8 @@ fn explain(outcome: &Outcome, findings: &[Finding], timeout: u64) {
         for line in &lines[lines.len().saturating_sub(20)..] {
             eprintln!("  {line}");
         }
+    } else if outcome.power_cut {
+        // As it was to be.
     } else if outcome.status.is_none() {
         eprintln!("vm: the guest died before the command ended");
     } else if !outcome.done {

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::disk::{Bus, Disk};
 use crate::kernel::Kernel;
@@ -76,6 +77,8 @@ pub struct Machine<'a> {
     pub arguments: &'a [String],
     /// Whether the guest gets our terminal.
     pub terminal: bool,
+    /// How long after the command's first output the power is cut.
+    pub power_cut: Option<Duration>,
 }
 
 impl Machine<'_> {
@@ -134,11 +137,7 @@ impl Machine<'_> {
             share(&mut command, MODULES_TAG, modules);
         }
         for (index, disk) in self.disks.iter().enumerate() {
-            // The image is judged after QEMU has ended, not after the host has: no need to flush it to a real disk.
-            command.arg("-drive").arg(format!(
-                "if=none,id=disk{index},file={},format=raw,cache=unsafe,discard=unmap",
-                escaped(&disk.image)
-            ));
+            backend(&mut command, index, disk);
             let model = match disk.bus {
                 Bus::Virtio => "virtio-blk-pci",
                 Bus::Nvme => "nvme",
@@ -164,6 +163,27 @@ impl Machine<'_> {
             parameters.push_str(parameter);
         }
         parameters
+    }
+}
+
+/// Where a disk's bytes are. The image is judged after QEMU has ended, not after the host has: no need to flush it to a
+/// real disk.
+fn backend(command: &mut Command, index: usize, disk: &Disk) {
+    let image = escaped(&disk.image);
+    let Some(log) = &disk.log else {
+        command.arg("-drive").arg(format!(
+            "if=none,id=disk{index},file={image},format=raw,cache=unsafe,discard=unmap"
+        ));
+        return;
+    };
+    let log = escaped(log);
+    for node in [
+        format!("driver=file,node-name=image{index},filename={image},cache.no-flush=on,discard=unmap"),
+        format!("driver=file,node-name=log{index},filename={log},cache.no-flush=on"),
+        // This one must see the flushes.
+        format!("driver=blklogwrites,node-name=disk{index},file=image{index},log=log{index},discard=unmap"),
+    ] {
+        command.args(["-blockdev", &node]);
     }
 }
 

@@ -38,6 +38,16 @@ pub struct Summary {
     pub kernel: String,
 }
 
+/// The same when the power was to be cut: a command that ended before makes it fail.
+#[must_use]
+pub fn status_of_cut(command: Option<u8>, cut: bool, timed_out: bool, complaints: bool) -> u8 {
+    match command {
+        _ if cut => status(Some(0), true, timed_out, complaints),
+        Some(0) => CRASHED,
+        other => status(other, true, timed_out, complaints),
+    }
+}
+
 /// The exit status that says the most.
 #[must_use]
 pub fn status(command: Option<u8>, done: bool, timed_out: bool, complaints: bool) -> u8 {
@@ -60,6 +70,16 @@ mod tests {
         assert_eq!(status(Some(0), true, false, true), COMPLAINED);
         assert_eq!(status(Some(0), false, false, false), CRASHED);
         assert_eq!(status(Some(0), false, true, false), TIMED_OUT);
+    }
+
+    #[test]
+    fn the_power_must_be_cut() {
+        assert_eq!(status_of_cut(None, true, false, false), 0);
+        assert_eq!(status_of_cut(None, true, false, true), COMPLAINED);
+        assert_eq!(status_of_cut(Some(0), false, false, false), CRASHED);
+        assert_eq!(status_of_cut(Some(7), false, false, false), 7);
+        assert_eq!(status_of_cut(None, false, true, false), TIMED_OUT);
+        assert_eq!(status_of_cut(None, false, false, false), CRASHED);
     }
 
     #[test]
