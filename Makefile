@@ -4,6 +4,8 @@
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make man    the man pages of the command, in out/man
+#   make check-regression   tests of others, without the module, with it, and beside a lease
+#   make regression-table   Documentation/regression.rst, from its results
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
 #
 # Everything is built and run in an environment that scripts/setup makes; with
@@ -18,7 +20,7 @@ SHELL := /bin/bash
 
 export PINLEASE_CHECK_ARGS
 
-.PHONY: all modules programs demo check lint unit man filesystem-table clean help
+.PHONY: all modules programs demo check lint unit man filesystem-table check-regression regression-table clean help
 
 all: modules programs
 
@@ -27,7 +29,7 @@ modules:
 	scripts/check-kdir $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	mkdir -p out
-	cp pinlease.ko samples/dmasim/dmasim.ko out/
+	cp pinlease.ko samples/dmasim/dmasim.ko samples/livepatch/patch_tracking.ko out/
 else
 modules:
 	scripts/build modules
@@ -54,6 +56,12 @@ man:
 
 filesystem-table: programs
 	out/programs/filesystem-table
+
+check-regression:
+	scripts/check-regression
+
+regression-table:
+	scripts/check-regression --table
 
 clean:
 	rm -rf out

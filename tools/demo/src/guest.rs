@@ -19,8 +19,7 @@ pub struct GuestOptions {
     /// Program that boots a guest and runs a command in it.
     #[arg(long, default_value = "scripts/vm")]
     pub vm: PathBuf,
-    /// Folder of pinlease.ko, dmasim.ko and the command pinlease; results go
-    /// there too.
+    /// Folder of the modules and of the command pinlease; results go there too.
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
     /// Folder of the programs for the guest.
@@ -107,6 +106,7 @@ impl GuestOptions {
             self.out.join("pinlease"),
             self.out.join("pinlease.ko"),
             self.out.join("dmasim.ko"),
+            self.out.join("patch_tracking.ko"),
             self.programs.join("examples"),
             self.programs.join("samples"),
         ] {

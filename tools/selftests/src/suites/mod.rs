@@ -11,6 +11,7 @@ mod fsyncs;
 mod grants;
 mod hooks;
 mod idle;
+mod neighbours;
 mod price;
 mod refuse;
 mod reserve;
@@ -28,6 +29,7 @@ mod s15_many_mappings;
 mod s16_large_folio;
 mod s17_direct_io;
 mod s21_no_lease;
+mod security;
 mod soak;
 mod stacks;
 mod trace;
@@ -59,6 +61,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         run::TESTS,
         examples::TESTS,
         hooks::TESTS,
+        neighbours::TESTS,
         trace::TESTS,
         refuse::TESTS,
         &breaks::tests(),
@@ -67,6 +70,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         price::TESTS,
         unchanged::TESTS,
         s09_throttling::TESTS,
+        security::TESTS,
         reserve::TESTS,
         fsyncs::TESTS,
         soak::TESTS,
