@@ -7,6 +7,8 @@
 #   make check-crash   power cuts under a writing device: N=cuts SEED=number FS=filesystem, CRASH_ARGS=more
 #   make check-crash-mutants   whether the judge of the power cuts finds what is broken on purpose
 #   make man    the man pages of the command, in out/man
+#   make check-regression   tests of others, without the module, with it, and beside a lease
+#   make regression-table   Documentation/regression.rst, from its results
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
 #
 # Everything is built and run in an environment that scripts/setup makes; with
@@ -22,7 +24,7 @@ SHELL := /bin/bash
 export PINLEASE_CHECK_ARGS
 N ?= 30
 
-.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help check-crash check-crash-mutants
+.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help check-crash check-crash-mutants check-regression regression-table
 
 all: modules programs
 
@@ -31,7 +33,7 @@ modules:
 	scripts/check-kdir $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	mkdir -p out
-	cp pinlease.ko samples/dmasim/dmasim.ko out/
+	cp pinlease.ko samples/dmasim/dmasim.ko samples/livepatch/patch_tracking.ko out/
 else
 modules:
 	scripts/build modules
@@ -76,6 +78,12 @@ man:
 
 filesystem-table: programs
 	out/programs/filesystem-table
+
+check-regression:
+	scripts/check-regression
+
+regression-table:
+	scripts/check-regression --table
 
 clean:
 	rm -rf out

@@ -31,6 +31,7 @@ use crate::{
         task, wait_queue::Ended,
     },
     tick,
+    waiting::{self, Waiting},
 };
 use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{prelude::*, sync::Arc};
@@ -90,6 +91,7 @@ pub(crate) struct Registered {
     until: Option<u64>,
     interrupted: AtomicBool,
     _endless: Endless,
+    _waiting: Option<Waiting>,
 }
 
 impl Registered {
@@ -303,6 +305,7 @@ fn try_to_meet(
         None => Others::none(range),
     };
     let breaker = Breaker::current(operation, range, place.only_pins, others, began)?;
+    let (patience, waiting) = waiting::admit(patience);
     let room = Room::new()?;
     let mut endless = Endless::new();
     let mut arbiter = file.arbiter.lock();
@@ -335,5 +338,6 @@ fn try_to_meet(
         until,
         interrupted: AtomicBool::new(false),
         _endless: endless,
+        _waiting: waiting.filter(|_| waits),
     }))
 }

@@ -56,7 +56,8 @@ impl Pinned {
     /// first, as for a write fault. May sleep.
     ///
     /// Errors: `EFAULT` no such mapping, `ENXIO` another file or outside of the lease, `ENOMEM`
-    /// RLIMIT_MEMLOCK or memory, `EDQUOT`, `ENOSPC` and `EIO` the filesystem refuses, `EINTR`.
+    /// RLIMIT_MEMLOCK or memory, `EDQUOT`, `ENOSPC` and `EIO` the filesystem refuses, `EINTR`,
+    /// `EAGAIN` the pages are of something else.
     pub(crate) fn new(lease: &Lease, address: usize, pages: u64) -> Result<Self> {
         let range = mapped_range(lease, address, pages)?;
         let mut pinned = Self {
@@ -80,6 +81,8 @@ impl Pinned {
             }
             done += got as u64;
         }
+        // Another thread may have put something else there since it was looked at.
+        pinned.check(lease.file())?;
         Ok(pinned)
     }
 

@@ -73,7 +73,7 @@ pub(crate) fn next(argument: usize) -> Result<isize> {
         policy: uapi_policy(lease.policy),
         grace_ms: lease.grace_ms,
         pid,
-        uid: holder.user.into_uid_in_current_ns(),
+        uid: task::shown_uid(holder.user),
         reserved: 0,
         path_size,
         path: asked.path,

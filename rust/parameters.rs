@@ -15,6 +15,11 @@ pub(crate) fn leases_per_user() -> u64 {
     module_parameters::leases_per_user.value()
 }
 
+/// Breakers of one user that may wait at a time.
+pub(crate) fn breakers_per_user() -> u64 {
+    module_parameters::breakers_per_user.value()
+}
+
 /// Milliseconds that an unprivileged holder may make others wait.
 pub(crate) fn grace_max_ms() -> u32 {
     module_parameters::grace_max_ms.value()

@@ -44,6 +44,7 @@ mod sys;
 mod tick;
 mod trace;
 mod uapi;
+mod waiting;
 mod watch;
 mod waves;
 mod written;
@@ -65,6 +66,10 @@ module! {
         leases_per_user: u64 {
             default: 1024,
             description: "Leases that one user may have at a time",
+        },
+        breakers_per_user: u64 {
+            default: 1024,
+            description: "Operations of one user that may wait for leases at a time",
         },
         pins_per_lease: u64 {
             default: 65536,
@@ -121,6 +126,7 @@ impl Machinery {
         tick::init();
         failure::init();
         endless::init();
+        waiting::init();
         expiry::init();
         retry::init();
         watch::init();

@@ -122,6 +122,7 @@ void pinlease_put_cred(const struct cred *cred);
 bool pinlease_capable_resource(void);
 bool pinlease_capable_admin(void);
 void pinlease_cond_resched(void);
+uid_t pinlease_shown_uid(uid_t user);
 bool pinlease_process_is_gone(struct pid *process);
 bool pinlease_process_is_init(struct pid *process);
 int pinlease_process_kill(struct pid *process, const struct cred *cred);

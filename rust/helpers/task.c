@@ -60,6 +60,12 @@ void pinlease_cond_resched(void)
 	cond_resched();
 }
 
+/* As stat(2) tells users who have no number in the reader's namespace. */
+uid_t pinlease_shown_uid(uid_t user)
+{
+	return from_kuid_munged(current_user_ns(), KUIDT_INIT(user));
+}
+
 /* Whether all threads have closed their files. */
 bool pinlease_process_is_gone(struct pid *process)
 {

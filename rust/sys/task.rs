@@ -3,6 +3,7 @@
 //! The current task.
 
 use crate::bindings;
+use kernel::task::Kuid;
 
 /// Whether it may sleep on behalf of its caller: it is no kernel thread, is not exiting or dumping
 /// core, and acts with its own credentials (a stacked filesystem, which holds locks, does not).
@@ -33,6 +34,12 @@ pub(crate) fn has_cap_sys_resource() -> bool {
 pub(crate) fn has_cap_sys_admin() -> bool {
     // SAFETY: Task context.
     unsafe { bindings::pinlease_capable_admin() }
+}
+
+/// The number of a user in the current user namespace, or the overflow user where it has none.
+pub(crate) fn shown_uid(user: Kuid) -> u32 {
+    // SAFETY: Task context; the function takes any number.
+    unsafe { bindings::pinlease_shown_uid(user.into_raw().val) }
 }
 
 /// Lets others run, if it ran long. May sleep.

@@ -24,8 +24,8 @@ pub struct GuestOptions {
     /// Its kernel.
     #[arg(long, value_enum, default_value = "stock")]
     pub kernel: Kernel,
-    /// Folder of pinlease.ko, dmasim.ko (for the debug kernel: in debug/) and
-    /// the command pinlease; results go there too.
+    /// Folder of the modules (for the debug kernel: in debug/) and of the
+    /// command pinlease; results go there too.
     #[arg(long, default_value = "out")]
     pub out: PathBuf,
     /// Folder of the programs for the guest.
@@ -115,6 +115,7 @@ impl GuestOptions {
             self.out.join("pinlease"),
             modules.join("pinlease.ko"),
             modules.join("dmasim.ko"),
+            modules.join("patch_tracking.ko"),
             self.programs.join("examples"),
             self.programs.join("samples"),
         ] {

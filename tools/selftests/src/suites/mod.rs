@@ -12,6 +12,7 @@ mod grants;
 mod hooks;
 mod idle;
 mod leaks;
+mod neighbours;
 mod price;
 mod refuse;
 mod reserve;
@@ -29,6 +30,7 @@ mod s15_many_mappings;
 mod s16_large_folio;
 mod s17_direct_io;
 mod s21_no_lease;
+mod security;
 mod soak;
 mod stacks;
 mod trace;
@@ -60,6 +62,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         run::TESTS,
         examples::TESTS,
         hooks::TESTS,
+        neighbours::TESTS,
         trace::TESTS,
         refuse::TESTS,
         &breaks::tests(),
@@ -68,6 +71,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         price::TESTS,
         unchanged::TESTS,
         s09_throttling::TESTS,
+        security::TESTS,
         reserve::TESTS,
         fsyncs::TESTS,
         soak::TESTS,
