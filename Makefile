@@ -4,6 +4,7 @@
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
+#   make fuzz   operations drawn by chance, on each filesystem for some minutes
 #   make man    the man pages of the command, in out/man
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
 #
@@ -17,9 +18,9 @@ ifeq ($(KERNELRELEASE),)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
-export PINLEASE_CHECK_ARGS
+export PINLEASE_CHECK_ARGS PINLEASE_FUZZ_ARGS
 
-.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help
+.PHONY: all modules debug-modules programs demo check check-debug fuzz lint unit man filesystem-table clean help
 
 all: modules programs
 
@@ -49,6 +50,8 @@ check: lint unit modules programs man
 
 check-debug: debug-modules programs
 	out/programs/check --kernel debug --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
+fuzz: modules programs
+	out/programs/fuzz --programs out/programs --out out $(PINLEASE_FUZZ_ARGS)
 
 lint:
 	scripts/enter scripts/lint

@@ -211,7 +211,7 @@ impl Model {
         if pinned && lease.life == Life::Doubtful {
             expected = expected.union(Expected::SUCCESS);
         }
-        if lease.grant && self.others_may_pin(lease.file) {
+        if lease.grant && self.anybody_pins(lease, &new) {
             expected = expected.or(Errno::EBUSY);
         }
         let call = Call::Shrink {
@@ -220,6 +220,18 @@ impl Model {
             length: (new.end - new.start) * PAGE,
         };
         Some(Plan::new(call, expected, Effect::Shrunk(lease.key, new)))
+    }
+
+    /// Whether pages of the lease outside of `new` may be pinned under another lease, or by a device.
+    fn anybody_pins(&self, lease: &Lease, new: &Range<u64>) -> bool {
+        let large = self.files[lease.file].large;
+        let given = |pages: &Range<u64>| {
+            let inside = pages.start.max(lease.pages.start)..pages.end.min(lease.pages.end);
+            large || !inside.is_empty() && (inside.start < new.start || new.end < inside.end)
+        };
+        let others = self.leases.iter().filter(|other| other.file == lease.file);
+        let mut pins = others.flat_map(|other| &other.pins);
+        pins.any(|pin| given(&pin.pages)) || self.raw_pins(lease.file).any(|pages| given(&pages))
     }
 
     pub(super) fn plan_mark(&self, actor: Actor, handle: u8, first: u8, pages: u8) -> Option<Plan> {
