@@ -50,6 +50,7 @@ check: lint unit modules programs man
 
 check-debug: debug-modules programs
 	out/programs/check --kernel debug --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
+
 fuzz: modules programs
 	out/programs/fuzz --programs out/programs --out out $(PINLEASE_FUZZ_ARGS)
 

@@ -22,7 +22,10 @@ pub fn read(path: &Path) -> Result<Vec<(String, Sequence)>> {
         for entry in fs::read_dir(path)? {
             files.push(entry?.path());
         }
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
+        files.retain(|file| {
+            file.extension()
+                .is_some_and(|extension| extension == "json")
+        });
         files.sort();
     } else {
         files.push(path.to_owned());
@@ -35,7 +38,11 @@ fn read_file(path: &PathBuf) -> Result<(String, Sequence)> {
     let text = fs::read_to_string(path).with_context(|| name.clone())?;
     let sequence = match serde_json::from_str(&text) {
         Ok(sequence) => sequence,
-        Err(_) => serde_json::from_str::<Finding>(&text).with_context(|| name.clone())?.sequence,
+        Err(_) => {
+            serde_json::from_str::<Finding>(&text)
+                .with_context(|| name.clone())?
+                .sequence
+        }
     };
     Ok((name, sequence))
 }

@@ -18,7 +18,10 @@ const WORDS: usize = 64 << 10;
 mod command {
     use nix::{ioctl_write_int_bad, request_code_none, request_code_read};
 
-    ioctl_write_int_bad!(init_trace, request_code_read!(b'c', 1, size_of::<libc::c_ulong>()));
+    ioctl_write_int_bad!(
+        init_trace,
+        request_code_read!(b'c', 1, size_of::<libc::c_ulong>())
+    );
     ioctl_write_int_bad!(enable, request_code_none!(b'c', 100));
     ioctl_write_int_bad!(disable, request_code_none!(b'c', 101));
 }
@@ -37,7 +40,11 @@ pub struct Recorder {
 impl Recorder {
     /// `None`: the kernel has none, or the module is not built for it.
     pub fn open() -> Option<Self> {
-        let file = File::options().read(true).write(true).open("/sys/kernel/debug/kcov").ok()?;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open("/sys/kernel/debug/kcov")
+            .ok()?;
         // SAFETY: takes a number.
         unsafe { command::init_trace(file.as_raw_fd(), WORDS as i32) }.ok()?;
         // SAFETY: a new mapping at an address of the kernel's choice.
@@ -85,7 +92,10 @@ impl Recorder {
         let reached = unsafe { std::slice::from_raw_parts(self.words.as_ptr().add(1), count) };
         let mut before = 0;
         let mut new = 0;
-        for &here in reached.iter().filter(|address| self.module.contains(address)) {
+        for &here in reached
+            .iter()
+            .filter(|address| self.module.contains(address))
+        {
             new += usize::from(edges.add(before, here));
             before = here;
         }
@@ -104,7 +114,9 @@ fn text_of(module: &str) -> Option<Range<u64>> {
     let section = fs::read_to_string(format!("/sys/module/{module}/sections/.text")).ok()?;
     let start = u64::from_str_radix(section.trim().trim_start_matches("0x"), 16).ok()?;
     let modules = fs::read_to_string("/proc/modules").ok()?;
-    let line = modules.lines().find(|line| line.split(' ').next() == Some(module))?;
+    let line = modules
+        .lines()
+        .find(|line| line.split(' ').next() == Some(module))?;
     let size: u64 = line.split(' ').nth(1)?.parse().ok()?;
     Some(start..start + size)
 }
@@ -127,6 +139,9 @@ impl Edges {
 
     /// How many there are.
     pub fn count(&self) -> usize {
-        self.0.iter().map(|word| word.load(Ordering::Relaxed).count_ones() as usize).sum()
+        self.0
+            .iter()
+            .map(|word| word.load(Ordering::Relaxed).count_ones() as usize)
+            .sum()
     }
 }

@@ -179,7 +179,10 @@ impl Crew {
         // Whoever did it; all of them may have.
         for worker in 0..self.workers.len() {
             let sequence = self.shared.slots[worker].sequence();
-            self.found(format!("the kernel logged: {}", splats.join("; ")), sequence)?;
+            self.found(
+                format!("the kernel logged: {}", splats.join("; ")),
+                sequence,
+            )?;
         }
         Ok(())
     }
@@ -213,12 +216,17 @@ impl Crew {
         self.shared.pause.store(true, Ordering::Relaxed);
         let rests = |crew: &Self| {
             let slots = crew.shared.slots.iter().take(crew.workers.len());
-            slots.into_iter().all(|slot| slot.rests.load(Ordering::Acquire))
+            slots
+                .into_iter()
+                .all(|slot| slot.rests.load(Ordering::Acquire))
         };
         let begin = Instant::now();
         while !rests(self) {
             self.look_at_workers()?;
-            ensure!(begin.elapsed() < Duration::from_secs(10 * self.options.patience), "workers do not rest");
+            ensure!(
+                begin.elapsed() < Duration::from_secs(10 * self.options.patience),
+                "workers do not rest"
+            );
             thread::sleep(Duration::from_millis(5));
         }
         if let Err(error) = self.everything_is_balanced() {
@@ -267,7 +275,9 @@ impl Crew {
         for (worker, pid) in self.workers.iter().enumerate() {
             loop {
                 match waitpid(*pid, Some(WaitPidFlag::WNOHANG))? {
-                    WaitStatus::StillAlive if begin.elapsed() < Duration::from_secs(2 * self.options.patience) => {
+                    WaitStatus::StillAlive
+                        if begin.elapsed() < Duration::from_secs(2 * self.options.patience) =>
+                    {
                         thread::sleep(Duration::from_millis(20));
                     }
                     WaitStatus::StillAlive => {
@@ -281,7 +291,10 @@ impl Crew {
         }
         let splats = self.log.splats();
         if !splats.is_empty() {
-            self.found(format!("the kernel logged: {}", splats.join("; ")), Sequence::default())?;
+            self.found(
+                format!("the kernel logged: {}", splats.join("; ")),
+                Sequence::default(),
+            )?;
         }
         Ok(())
     }
@@ -293,11 +306,19 @@ impl Crew {
     }
 
     fn sum(&self, of: impl Fn(&crate::tally::Slot) -> &AtomicU64) -> u64 {
-        self.shared.slots.iter().map(|slot| of(slot).load(Ordering::Relaxed)).sum()
+        self.shared
+            .slots
+            .iter()
+            .map(|slot| of(slot).load(Ordering::Relaxed))
+            .sum()
     }
 
     fn changed(&self) -> u64 {
-        self.shared.slots.iter().map(crate::tally::Slot::all_changed).sum()
+        self.shared
+            .slots
+            .iter()
+            .map(crate::tally::Slot::all_changed)
+            .sum()
     }
 
     fn all_findings(&self) -> u64 {

@@ -2,7 +2,7 @@
 //! Does calls, in the process in which it is.
 
 use std::{
-    ffi::{CString, c_void},
+    ffi::{c_void, CString},
     os::fd::{BorrowedFd, RawFd},
     path::PathBuf,
     ptr,
@@ -82,8 +82,16 @@ impl Executor {
 
     fn run(&mut self, call: &Call) -> nix::Result<u64> {
         match *call {
-            Call::Acquire { flags, fd, policy, offset, length, grace_ms } => {
-                command(self.device, uapi::pinlease_acquire {
+            Call::Acquire {
+                flags,
+                fd,
+                policy,
+                offset,
+                length,
+                grace_ms,
+            } => command(
+                self.device,
+                uapi::pinlease_acquire {
                     size: size_of::<uapi::pinlease_acquire>() as u32,
                     flags,
                     fd,
@@ -92,9 +100,14 @@ impl Executor {
                     length,
                     grace_ms,
                     reserved: 0,
-                })
-            }
-            Call::Pin { fd, flags, address, length } => {
+                },
+            ),
+            Call::Pin {
+                fd,
+                flags,
+                address,
+                length,
+            } => {
                 let mut pin = uapi::pinlease_pin {
                     size: size_of::<uapi::pinlease_pin>() as u32,
                     flags,
@@ -104,29 +117,41 @@ impl Executor {
                 };
                 issue(borrowed(fd), &mut pin).map(|_| pin.id)
             }
-            Call::Unpin { fd, id } => command(fd, uapi::pinlease_unpin {
-                size: size_of::<uapi::pinlease_unpin>() as u32,
-                reserved: 0,
-                id,
-            }),
-            Call::Mark { fd, offset, length } => command(fd, uapi::pinlease_mark {
-                size: size_of::<uapi::pinlease_mark>() as u32,
-                reserved: 0,
-                offset,
-                length,
-            }),
-            Call::Shrink { fd, offset, length } => command(fd, uapi::pinlease_shrink {
-                size: size_of::<uapi::pinlease_shrink>() as u32,
-                reserved: 0,
-                offset,
-                length,
-            }),
+            Call::Unpin { fd, id } => command(
+                fd,
+                uapi::pinlease_unpin {
+                    size: size_of::<uapi::pinlease_unpin>() as u32,
+                    reserved: 0,
+                    id,
+                },
+            ),
+            Call::Mark { fd, offset, length } => command(
+                fd,
+                uapi::pinlease_mark {
+                    size: size_of::<uapi::pinlease_mark>() as u32,
+                    reserved: 0,
+                    offset,
+                    length,
+                },
+            ),
+            Call::Shrink { fd, offset, length } => command(
+                fd,
+                uapi::pinlease_shrink {
+                    size: size_of::<uapi::pinlease_shrink>() as u32,
+                    reserved: 0,
+                    offset,
+                    length,
+                },
+            ),
             Call::Hostile { fd, command, how } => malformed::issue(fd, command, how),
             Call::List => list(self.device, 0, |_| ()),
-            Call::Watch => command(self.device, uapi::pinlease_watch {
-                size: size_of::<uapi::pinlease_watch>() as u32,
-                flags: 0,
-            }),
+            Call::Watch => command(
+                self.device,
+                uapi::pinlease_watch {
+                    size: size_of::<uapi::pinlease_watch>() as u32,
+                    flags: 0,
+                },
+            ),
             Call::Read { fd } => self.read(fd),
             Call::Signals { fd, on } => signals(fd, on),
             Call::Write { fd, offset, length } => {
@@ -151,31 +176,54 @@ impl Executor {
                 // SAFETY: the path is a string.
                 result(unsafe { libc::open(c"/dev/dmasim".as_ptr(), flags) }.into())
             }
-            Call::Attach { fd, lease, pin } => command(fd, uapi::dmasim_attach {
-                lease_fd: lease,
-                reserved: 0,
-                pin_id: pin,
-            }),
-            Call::PinRaw { fd, address, length } => command(fd, uapi::dmasim_pin_raw {
-                addr: address,
+            Call::Attach { fd, lease, pin } => command(
+                fd,
+                uapi::dmasim_attach {
+                    lease_fd: lease,
+                    reserved: 0,
+                    pin_id: pin,
+                },
+            ),
+            Call::PinRaw {
+                fd,
+                address,
                 length,
-                flags: uapi::DMASIM_PIN_RAW_LONGTERM.into(),
-            }),
-            Call::DeviceWrite { fd, first, pages } => command(fd, uapi::dmasim_write {
-                first_page: first,
-                pages,
-                generation: 1,
-            }),
-            Call::Start { fd } => command(fd, uapi::dmasim_start {
-                generation: 1,
-                pause_us: 10_000,
-            }),
+            } => command(
+                fd,
+                uapi::dmasim_pin_raw {
+                    addr: address,
+                    length,
+                    flags: uapi::DMASIM_PIN_RAW_LONGTERM.into(),
+                },
+            ),
+            Call::DeviceWrite { fd, first, pages } => command(
+                fd,
+                uapi::dmasim_write {
+                    first_page: first,
+                    pages,
+                    generation: 1,
+                },
+            ),
+            Call::Start { fd } => command(
+                fd,
+                uapi::dmasim_start {
+                    generation: 1,
+                    pause_us: 10_000,
+                },
+            ),
             // SAFETY: the command takes no argument.
-            Call::Stop { fd } => result(unsafe { libc::ioctl(fd, libc::Ioctl::from(uapi::DMASIM_IOC_STOP_NR), 0) }.into()),
+            Call::Stop { fd } => result(
+                unsafe { libc::ioctl(fd, libc::Ioctl::from(uapi::DMASIM_IOC_STOP_NR), 0) }.into(),
+            ),
             Call::Fork { child } => fork(child),
-            Call::Clean { ref fds, ref mappings } => {
+            Call::Clean {
+                ref fds,
+                ref mappings,
+            } => {
                 fds.iter().try_for_each(|&fd| close(fd).map(drop))?;
-                mappings.iter().try_for_each(|&(address, length)| reserve(address, length))?;
+                mappings
+                    .iter()
+                    .try_for_each(|&(address, length)| reserve(address, length))?;
                 Ok(0)
             }
             ref simple => simple_call(simple),
@@ -205,18 +253,31 @@ fn simple_call(call: &Call) -> nix::Result<u64> {
         Call::Duplicate { fd } => result(unsafe { libc::dup(fd) }.into()),
         // SAFETY: no memory is involved but a file's.
         Call::Truncate { fd, size } => result(unsafe { libc::ftruncate(fd, size as i64) }.into()),
-        Call::Allocate { fd, mode, offset, length } => {
+        Call::Allocate {
+            fd,
+            mode,
+            offset,
+            length,
+        } => {
             // SAFETY: no memory is involved but a file's.
             result(unsafe { libc::fallocate(fd, mode, offset as i64, length as i64) }.into())
         }
-        Call::Map { address, length, fd, offset, kind } => map(address, length, fd, offset, kind),
+        Call::Map {
+            address,
+            length,
+            fd,
+            offset,
+            kind,
+        } => map(address, length, fd, offset, kind),
         Call::Unmap { address, length } => reserve(address, length).map(|()| 0),
         Call::Move { from, to, length } => {
             let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
             let (old, new) = (from as *mut c_void, to as *mut c_void);
             // SAFETY: both are places for mappings, in which nothing of Rust's is.
             let moved = unsafe { libc::mremap(old, length as usize, length as usize, flags, new) };
-            result(moved as i64).and_then(|_| reserve(from, length)).map(|()| 0)
+            result(moved as i64)
+                .and_then(|_| reserve(from, length))
+                .map(|()| 0)
         }
         Call::Store { address } => {
             // SAFETY: a page of a file is mapped there, writable; nothing of Rust's is.
@@ -225,13 +286,16 @@ fn simple_call(call: &Call) -> nix::Result<u64> {
         }
         Call::Sync { fd, how } => {
             // SAFETY: no memory is involved.
-            result(unsafe {
-                match how {
-                    Sync::Fsync => libc::fsync(fd),
-                    Sync::Fdatasync => libc::fdatasync(fd),
-                    Sync::Range => libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE),
+            result(
+                unsafe {
+                    match how {
+                        Sync::Fsync => libc::fsync(fd),
+                        Sync::Fdatasync => libc::fdatasync(fd),
+                        Sync::Range => libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE),
+                    }
                 }
-            }.into())
+                .into(),
+            )
         }
         _ => Err(Errno::ENOSYS),
     }
@@ -268,7 +332,11 @@ fn query(fd: RawFd) -> Outcome {
 /// # Errors
 ///
 /// Those of PINLEASE_IOC_NEXT.
-pub fn list(device: RawFd, after: u64, mut seen: impl FnMut(&uapi::pinlease_next)) -> nix::Result<u64> {
+pub fn list(
+    device: RawFd,
+    after: u64,
+    mut seen: impl FnMut(&uapi::pinlease_next),
+) -> nix::Result<u64> {
     let mut next = uapi::pinlease_next {
         size: size_of::<uapi::pinlease_next>() as u32,
         id: after,

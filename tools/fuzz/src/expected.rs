@@ -41,8 +41,7 @@ impl Expected {
 
     /// Whether this may be.
     pub fn allows(self, outcome: &Outcome) -> bool {
-        u32::try_from(outcome.errno)
-            .is_ok_and(|errno| errno < 128 && self.0 & (1 << errno) != 0)
+        u32::try_from(outcome.errno).is_ok_and(|errno| errno < 128 && self.0 & (1 << errno) != 0)
     }
 
     /// For who waits where others have to come back: then it ends as `end` says.
@@ -81,7 +80,10 @@ mod tests {
         assert!(!expected.allows(&Outcome::default()));
         assert!(expected.allows(&Outcome::of(Err(Errno::ENXIO))));
         assert!(!expected.allows(&Outcome::of(Err(Errno::EINVAL))));
-        assert_eq!(Expected::unless(&[(false, Errno::EINVAL)]), Expected::SUCCESS);
+        assert_eq!(
+            Expected::unless(&[(false, Errno::EINVAL)]),
+            Expected::SUCCESS
+        );
         assert_eq!(expected.or(Errno::EINTR).to_string(), "EINTR or ENXIO");
     }
 }

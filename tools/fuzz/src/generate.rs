@@ -39,12 +39,20 @@ fn pick<T: Copy>(rng: &mut Rng, of: &[T]) -> T {
 
 /// A step for the present state.
 pub fn step(rng: &mut Rng, model: &Model) -> Step {
-    let actor = if rarely(rng, 16) { Actor::Partner } else { Actor::Worker };
+    let actor = if rarely(rng, 16) {
+        Actor::Partner
+    } else {
+        Actor::Worker
+    };
     Step(actor, operation(rng, model, actor))
 }
 
 fn operation(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
-    let handles = model.handles.iter().filter(|handle| handle.actor == actor).count();
+    let handles = model
+        .handles
+        .iter()
+        .filter(|handle| handle.actor == actor)
+        .count();
     if handles == 0 && !rarely(rng, 4) {
         return acquire(rng, actor);
     }
@@ -84,7 +92,14 @@ fn operation(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
         950..994 => device(rng),
         994..996 => match rarely(rng, 4) {
             true => Operation::Watch,
-            false => pick(rng, &[Operation::ReadWatch { watch: 0 }, Operation::CloseWatch { watch: 0 }, Operation::List]),
+            false => pick(
+                rng,
+                &[
+                    Operation::ReadWatch { watch: 0 },
+                    Operation::CloseWatch { watch: 0 },
+                    Operation::List,
+                ],
+            ),
         },
         _ => rare(rng),
     }
@@ -123,8 +138,16 @@ fn acquire(rng: &mut Rng, actor: Actor) -> Operation {
 }
 
 /// One of the actor's leases, and the number of its handle.
-fn lease<'a>(rng: &mut Rng, model: &'a Model, actor: Actor) -> Option<(u8, &'a crate::model::Lease)> {
-    let count = model.handles.iter().filter(|handle| handle.actor == actor).count();
+fn lease<'a>(
+    rng: &mut Rng,
+    model: &'a Model,
+    actor: Actor,
+) -> Option<(u8, &'a crate::model::Lease)> {
+    let count = model
+        .handles
+        .iter()
+        .filter(|handle| handle.actor == actor)
+        .count();
     if count == 0 {
         return None;
     }
@@ -141,7 +164,11 @@ fn part(rng: &mut Rng, first: u64, end: u64) -> (u8, u8) {
     }
     let start = rng.u64(first..end);
     // Small ones are quick, and there can be more of them.
-    let most = if rarely(rng, 8) { end - start } else { (end - start).min(3) };
+    let most = if rarely(rng, 8) {
+        end - start
+    } else {
+        (end - start).min(3)
+    };
     (start as u8, rng.u64(1..=most) as u8)
 }
 
@@ -298,7 +325,11 @@ fn rare(rng: &mut Rng) -> Operation {
             how: pick(rng, &[Sync::Fsync, Sync::Fdatasync, Sync::Range]),
         },
         2 => Operation::Fork {
-            child: if rarely(rng, 8) { Child::Executes } else { Child::Exits },
+            child: if rarely(rng, 8) {
+                Child::Executes
+            } else {
+                Child::Exits
+            },
         },
         _ => Operation::Write {
             file,

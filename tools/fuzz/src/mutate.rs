@@ -18,7 +18,9 @@ pub fn mutated(rng: &mut Rng, base: &Sequence, other: &Sequence) -> Mutated {
         change(rng, &mut steps, &other.0);
     }
     steps.truncate(STEPS);
-    let fresh = (0..rng.usize(0..4)).map(|_| rng.usize(..steps.len() + 1)).collect();
+    let fresh = (0..rng.usize(0..4))
+        .map(|_| rng.usize(..steps.len() + 1))
+        .collect();
     Mutated {
         steps,
         fresh,

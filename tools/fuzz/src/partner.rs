@@ -157,9 +157,19 @@ fn send(socket: &OwnedFd, message: &Message, fd: Option<RawFd>) -> Result<()> {
     let text = serde_json::to_vec(message)?;
     let fds: Vec<RawFd> = fd.into_iter().collect();
     let with = [ControlMessage::ScmRights(&fds)];
-    let with = if fds.is_empty() { &with[..0] } else { &with[..] };
+    let with = if fds.is_empty() {
+        &with[..0]
+    } else {
+        &with[..]
+    };
     let flags = MsgFlags::MSG_NOSIGNAL;
-    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(&text)], with, flags, None)?;
+    sendmsg::<()>(
+        socket.as_raw_fd(),
+        &[IoSlice::new(&text)],
+        with,
+        flags,
+        None,
+    )?;
     Ok(())
 }
 

@@ -80,7 +80,10 @@ impl Slot {
 
     /// Operations that changed the state.
     pub fn all_changed(&self) -> u64 {
-        self.changed.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+        self.changed
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .sum()
     }
 }
 

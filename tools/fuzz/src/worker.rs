@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A worker: runs sequence after sequence, drawn anew or changed from those that reached something.
 
-use std::{
-    sync::atomic::Ordering,
-    thread,
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, thread, time::Duration};
 
 use anyhow::Result;
 use fastrand::Rng;
@@ -45,7 +41,8 @@ impl Worker {
     /// Number `number`, in a process of its own.
     pub fn new(world: World, seed: u64, shared: &'static Shared, number: usize) -> Self {
         let slot = &shared.slots[number];
-        slot.partner.store(world.partner() as usize, Ordering::Relaxed);
+        slot.partner
+            .store(world.partner() as usize, Ordering::Relaxed);
         Self {
             world,
             rng: Rng::with_seed(seed.wrapping_mul(1_000_003).wrapping_add(number as u64)),
@@ -96,7 +93,12 @@ impl Worker {
         let left = self.rng.usize(50..400);
         let mut rng = self.rng.fork();
         let rng = &mut rng;
-        run(&mut self.world, Generator { rng, left }, &self.slot, coverage)
+        run(
+            &mut self.world,
+            Generator { rng, left },
+            &self.slot,
+            coverage,
+        )
     }
 
     fn judge(&mut self, run: Run) -> Result<()> {

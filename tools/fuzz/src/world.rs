@@ -2,11 +2,11 @@
 //! A worker's part of the guest: two processes and three files.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::Write,
     os::{
         fd::{AsRawFd, IntoRawFd, RawFd},
-        unix::fs::{chown, MetadataExt, OpenOptionsExt},
+        unix::fs::{chown, MetadataExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Path, PathBuf},
     thread,
@@ -49,14 +49,27 @@ impl Files {
         let paths = std::array::from_fn(|file| folder.join(format!("fuzz-{worker}-{file}")));
         let mut keepers = Vec::new();
         for (number, path) in paths.iter().enumerate() {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(path);
             let file = file.with_context(|| path.display().to_string())?;
             fill(&file, number == model::LARGE)?;
+            // Everybody may write all of them, and so take pages away.
+            file.set_permissions(Permissions::from_mode(0o666))?;
             if number != model::FOREIGN {
                 chown(path, Some(user_of(worker)), None)?;
             }
             if number != model::BARE {
-                keepers.push(device.lease(&file).range(0, PAGE).policy(Policy::Refuse).acquire()?);
+                keepers.push(
+                    device
+                        .lease(&file)
+                        .range(0, PAGE)
+                        .policy(Policy::Refuse)
+                        .acquire()?,
+                );
             }
         }
         Ok(Self { paths, keepers })
@@ -137,7 +150,9 @@ impl World {
                 memlock: MEMLOCK,
             },
             inodes,
-            large: OpenOptions::new().write(true).open(&files.paths[model::LARGE])?,
+            large: OpenOptions::new()
+                .write(true)
+                .open(&files.paths[model::LARGE])?,
             executor,
             partner,
             last_keeper,
@@ -187,7 +202,11 @@ impl World {
             let fd = self.setting.descriptors[file].both;
             let size = PAGES * PAGE;
             let outcome = self.executor.execute(&Call::Truncate { fd, size });
-            ensure!(outcome.succeeded(), "restoring the size: {}", outcome.name());
+            ensure!(
+                outcome.succeeded(),
+                "restoring the size: {}",
+                outcome.name()
+            );
             if file == model::LARGE {
                 nix::unistd::lseek(&self.large, 0, nix::unistd::Whence::SeekSet)?;
                 fill(&self.large, true)?;
@@ -232,7 +251,16 @@ fn reserve_arena() -> Result<u64> {
     let length = SLOTS as u64 * SLOT_PAGES * PAGE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: a new mapping at an address of the kernel's choice.
-    let arena = unsafe { libc::mmap(std::ptr::null_mut(), length as usize, libc::PROT_NONE, flags, -1, 0) };
+    let arena = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            length as usize,
+            libc::PROT_NONE,
+            flags,
+            -1,
+            0,
+        )
+    };
     ensure!(arena != libc::MAP_FAILED, "no room for mappings");
     Ok(arena as u64)
 }

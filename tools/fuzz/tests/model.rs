@@ -6,7 +6,7 @@ use fuzz::{
     call::Outcome,
     generate,
     model::{Descriptors, Model, Setting},
-    operation::{Actor, Grace, Means, Mapping, Open, Operation, Patience, Sequence, Step},
+    operation::{Actor, Grace, Mapping, Means, Open, Operation, Patience, Sequence, Step},
 };
 use nix::errno::Errno;
 use selftests::support::Filesystem;
@@ -110,7 +110,11 @@ fn what_is_beside_a_lease_passes() {
     assert!(succeeds(&mut model, Step(Worker, acquire(3, 8)), 10));
     assert!(fails(&mut model, Step(Worker, punch(7)), Errno::ETXTBSY));
     assert!(succeeds(&mut model, Step(Worker, punch(8)), 0));
-    assert!(succeeds(&mut model, Step(Worker, Operation::Close { handle: 0 }), 0));
+    assert!(succeeds(
+        &mut model,
+        Step(Worker, Operation::Close { handle: 0 }),
+        0
+    ));
     assert!(succeeds(&mut model, Step(Partner, punch(7)), 0));
 }
 
@@ -128,7 +132,13 @@ fn pins_need_a_shared_mapping_of_leased_pages() {
         kind: Mapping::Private,
     };
     assert!(succeeds(&mut model, Step(Worker, map), 0));
-    let Operation::Pin { handle, marked, unaligned, .. } = PIN else {
+    let Operation::Pin {
+        handle,
+        marked,
+        unaligned,
+        ..
+    } = PIN
+    else {
         unreachable!()
     };
     let private = Operation::Pin {

@@ -43,5 +43,9 @@ fn main() -> Result<ExitCode> {
             options,
         } => replay(&path, times, &options)?,
     };
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }

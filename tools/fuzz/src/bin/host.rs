@@ -63,7 +63,11 @@ fn main() -> Result<ExitCode> {
     for filesystem in filesystems {
         good &= cli.fuzz(filesystem)?;
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 impl Cli {
@@ -75,7 +79,12 @@ impl Cli {
             self.seconds
         );
         let mut command = Command::new(&self.vm);
-        command.args(["--disk", &format!("{filesystem}:1G"), "--memory", &self.memory]);
+        command.args([
+            "--disk",
+            &format!("{filesystem}:1G"),
+            "--memory",
+            &self.memory,
+        ]);
         command.args(["--timeout", &(self.seconds + MORE).to_string()]);
         for file in [
             self.programs.join("pinlease-fuzz"),
@@ -85,9 +94,16 @@ impl Cli {
         ] {
             command.arg("--file").arg(file);
         }
-        command.args(&self.vm_arguments).args(["--", "sh", "-c", &run, "fuzz"]);
-        command.args(&self.arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("starting {}", self.vm.display()))?;
+        command
+            .args(&self.vm_arguments)
+            .args(["--", "sh", "-c", &run, "fuzz"]);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("starting {}", self.vm.display()))?;
         let output = child.stdout.take().context("no standard output")?;
         let mut findings = 0;
         for line in BufReader::new(output).lines() {
@@ -95,7 +111,10 @@ impl Cli {
             match Finding::of_line(&line) {
                 Some(finding) => {
                     findings += 1;
-                    let path = self.out.join("fuzz").join(format!("{filesystem}-{findings}.json"));
+                    let path = self
+                        .out
+                        .join("fuzz")
+                        .join(format!("{filesystem}-{findings}.json"));
                     println!("{filesystem}: {}: {}", path.display(), finding.what);
                     write(&path, &finding)?;
                 }

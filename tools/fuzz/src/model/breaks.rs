@@ -81,7 +81,11 @@ impl Model {
         };
         let blocking = breaker.patience != Patience::ComesBack;
         let descriptors = &self.setting.descriptors[file];
-        let fd = if blocking { descriptors.both } else { descriptors.nonblocking };
+        let fd = if blocking {
+            descriptors.both
+        } else {
+            descriptors.nonblocking
+        };
         let allocate = |mode, offset, length| Call::Allocate {
             fd,
             mode,
@@ -91,18 +95,29 @@ impl Model {
         let punch = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         let call = match means {
             Means::Truncate => Call::Truncate { fd, size: offset },
-            Means::TruncateInside => Call::Truncate { fd, size: offset + PAGE / 2 },
+            Means::TruncateInside => Call::Truncate {
+                fd,
+                size: offset + PAGE / 2,
+            },
             Means::OpenTruncating => Call::OpenTruncating {
                 file,
                 flags: if blocking { 0 } else { libc::O_NONBLOCK },
             },
             Means::Punch => allocate(punch, offset, length),
             Means::PunchInside => allocate(punch, offset + 1, length - 2),
-            Means::Zero => allocate(libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_KEEP_SIZE, offset, length),
+            Means::Zero => allocate(
+                libc::FALLOC_FL_ZERO_RANGE | libc::FALLOC_FL_KEEP_SIZE,
+                offset,
+                length,
+            ),
             Means::Collapse => allocate(libc::FALLOC_FL_COLLAPSE_RANGE, offset, length),
             Means::Insert => allocate(libc::FALLOC_FL_INSERT_RANGE, offset, length),
             Means::DirectWrite => Call::Write {
-                fd: if blocking { descriptors.direct } else { descriptors.direct_nonblocking },
+                fd: if blocking {
+                    descriptors.direct
+                } else {
+                    descriptors.direct_nonblocking
+                },
                 offset,
                 length,
             },
@@ -150,8 +165,11 @@ impl Model {
 
     /// How the breaker may wait without waiting for ever.
     fn possible(&self, breaker: &Breaker, wanted: Patience) -> Patience {
-        let large = self.files[breaker.file].large || self.others_may_pin(breaker.file);
-        let breaks = self.met(breaker).filter(|(_, _, strongest)| *strongest != Verdict::Pass);
+        let state = &self.files[breaker.file];
+        let large = state.large || state.drains || self.others_may_pin(breaker.file);
+        let breaks = self
+            .met(breaker)
+            .filter(|(_, _, strongest)| *strongest != Verdict::Pass);
         let mut own = false;
         let mut ends = true;
         for (lease, _, strongest) in breaks {
@@ -167,7 +185,10 @@ impl Model {
     }
 
     /// The leases that it meets, with the weakest and the strongest that each can mean.
-    fn met<'a>(&'a self, breaker: &'a Breaker) -> impl Iterator<Item = (&'a Lease, Verdict, Verdict)> {
+    fn met<'a>(
+        &'a self,
+        breaker: &'a Breaker,
+    ) -> impl Iterator<Item = (&'a Lease, Verdict, Verdict)> {
         let large = self.files[breaker.file].large;
         self.leases.iter().filter_map(move |lease| {
             if lease.file != breaker.file {
@@ -224,8 +245,19 @@ impl Model {
             // Also for the pins of what was the breaker's own.
             expected = expected.union(Verdict::Break.expected());
         }
+        if self.files[breaker.file].drains {
+            let more = [Verdict::Break, Verdict::Refuse].into_iter();
+            expected = more.fold(expected, |expected, verdict| {
+                expected.union(verdict.expected())
+            });
+        }
         if self.others_may_pin(breaker.file) {
-            for verdict in [Verdict::Pass, Verdict::Break, Verdict::Deadlock, Verdict::Refuse] {
+            for verdict in [
+                Verdict::Pass,
+                Verdict::Break,
+                Verdict::Deadlock,
+                Verdict::Refuse,
+            ] {
                 expected = expected.union(verdict.expected());
             }
         }
@@ -234,9 +266,11 @@ impl Model {
             Patience::Waits => expected.waiting(Expected::SUCCESS),
             Patience::Interrupted => {
                 let interrupted = Expected::failure(&[Errno::EINTR]);
-                let ends = self.met(breaker).any(|(lease, _, _)| lease.short || lease.life != Life::Valid);
+                let ends = self
+                    .met(breaker)
+                    .any(|(lease, _, _)| lease.short || lease.life != Life::Valid);
                 let others = self.others_may_pin(breaker.file);
-                match ends || others {
+                match ends || others || self.files[breaker.file].drains {
                     true => expected.waiting(interrupted.union(Expected::SUCCESS)),
                     false => expected.waiting(interrupted),
                 }
@@ -256,7 +290,7 @@ impl Model {
             .met(breaker)
             .map(|(lease, weakest, strongest)| (lease.key, weakest, strongest))
             .collect();
-        let others = self.others_may_pin(breaker.file);
+        let others = self.others_may_pin(breaker.file) || self.files[breaker.file].drains;
         for (key, weakest, strongest) in met.into_iter().filter(|_| told) {
             let Some(lease) = self.lease_mut(key) else {
                 continue;
@@ -288,7 +322,10 @@ impl Model {
         };
         // XFS throws out the folio that reaches beyond the end.
         let expected = match self.setting.filesystem {
-            Filesystem::Xfs => Expected::SUCCESS.or(Errno::EAGAIN).or(Errno::ETXTBSY).or(Errno::EDEADLK),
+            Filesystem::Xfs => Expected::SUCCESS
+                .or(Errno::EAGAIN)
+                .or(Errno::ETXTBSY)
+                .or(Errno::EDEADLK),
             _ => Expected::SUCCESS,
         };
         Some(Plan::new(call, expected, Effect::Extended(breaker)))
@@ -299,7 +336,11 @@ impl Model {
         let state = &self.files[file];
         let first = u64::from(first) % PAGES;
         // One page at a time where folios are to be small.
-        let pages = if state.large { u64::from(pages) % 8 + 1 } else { 1 };
+        let pages = if state.large {
+            u64::from(pages) % 8 + 1
+        } else {
+            1
+        };
         if (first + pages) * PAGE > state.size {
             return None;
         }
@@ -314,7 +355,11 @@ impl Model {
     pub(super) fn plan_sync(&self, file: u8, how: Sync) -> Option<Plan> {
         let file = usize::from(file) % FILES;
         let fd = self.setting.descriptors[file].both;
-        Some(Plan::new(Call::Sync { fd, how }, Expected::SUCCESS, Effect::Nothing))
+        Some(Plan::new(
+            Call::Sync { fd, how },
+            Expected::SUCCESS,
+            Effect::Nothing,
+        ))
     }
 }
 

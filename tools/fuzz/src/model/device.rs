@@ -76,7 +76,10 @@ impl Model {
         let engine = self.engine(actor, engine)?;
         let (lease_fd, lease) = self.handle(actor, handle)?;
         let pin = &lease.pins[usize::from(pin).checked_rem(lease.pins.len())?];
-        let taken = matches!(engine.state, EngineState::Attached { .. } | EngineState::Raw { .. });
+        let taken = matches!(
+            engine.state,
+            EngineState::Attached { .. } | EngineState::Raw { .. }
+        );
         let revoked = matches!(engine.state, EngineState::Revoked);
         let mut expected = lease.valid_unless(&[(taken, Errno::EBUSY)]);
         if revoked {
@@ -99,7 +102,11 @@ impl Model {
             pin: pin.id,
             pages: pin.pages.end - pin.pages.start,
         };
-        Some(Plan::new(call, expected, Effect::Given(actor, engine.fd, state)))
+        Some(Plan::new(
+            call,
+            expected,
+            Effect::Given(actor, engine.fd, state),
+        ))
     }
 
     pub(super) fn plan_pin_raw(&self, actor: Actor, operation: Operation) -> Option<Plan> {
@@ -124,7 +131,10 @@ impl Model {
         let is_there = wanted.end <= self.files[mapped.file].pages();
         let taken = !matches!(engine.state, EngineState::Empty);
         let mut expected = match self.granted(actor, mapped.file, &all) {
-            Some(granted) => Expected::unless(&[(!granted || !is_there, Errno::EFAULT), (taken, Errno::EBUSY)]),
+            Some(granted) => Expected::unless(&[
+                (!granted || !is_there, Errno::EFAULT),
+                (taken, Errno::EBUSY),
+            ]),
             None => Expected::unless(&[(taken, Errno::EBUSY)]).or(Errno::EFAULT),
         };
         if matches!(engine.state, EngineState::Revoked) || self.is_doubtful(engine) {
@@ -143,14 +153,21 @@ impl Model {
             file: mapped.file,
             pages: wanted,
         };
-        Some(Plan::new(call, expected, Effect::Given(actor, engine.fd, state)))
+        Some(Plan::new(
+            call,
+            expected,
+            Effect::Given(actor, engine.fd, state),
+        ))
     }
 
     /// Whether all of the range is leased to the actor with a grant, and nothing breaks; `None`:
     /// that is not certain.
     fn granted(&self, actor: Actor, file: usize, pages: &Range<u64>) -> Option<bool> {
         let leases = self.leases.iter().filter(|lease| {
-            lease.grant && lease.file == file && lease.holder == actor && overlap(&lease.pages, pages)
+            lease.grant
+                && lease.file == file
+                && lease.holder == actor
+                && overlap(&lease.pages, pages)
         });
         let mut certain: Vec<_> = Vec::new();
         let mut vague = false;
@@ -162,10 +179,12 @@ impl Model {
             }
         }
         certain.sort_by_key(|range| range.start);
-        let end = certain.iter().fold(pages.start, |end, range| match range.start <= end {
-            true => end.max(range.end),
-            false => end,
-        });
+        let end = certain
+            .iter()
+            .fold(pages.start, |end, range| match range.start <= end {
+                true => end.max(range.end),
+                false => end,
+            });
         match (end >= pages.end, vague) {
             (true, _) => Some(true),
             (false, true) => None,
@@ -231,19 +250,31 @@ impl Model {
             }
         }
         let call = Call::Start { fd: engine.fd };
-        Some(Plan::new(call, expected, Effect::Runs(actor, engine.fd, true)))
+        Some(Plan::new(
+            call,
+            expected,
+            Effect::Runs(actor, engine.fd, true),
+        ))
     }
 
     pub(super) fn plan_stop(&self, actor: Actor, engine: u8) -> Option<Plan> {
         let engine = self.engine(actor, engine)?;
         let (expected, _) = self.needs_memory(engine);
         let call = Call::Stop { fd: engine.fd };
-        Some(Plan::new(call, expected, Effect::Runs(actor, engine.fd, false)))
+        Some(Plan::new(
+            call,
+            expected,
+            Effect::Runs(actor, engine.fd, false),
+        ))
     }
 
     pub(super) fn plan_close_engine(&self, actor: Actor, engine: u8) -> Option<Plan> {
         let fd = self.engine(actor, engine)?.fd;
         let call = Call::Close { fd };
-        Some(Plan::new(call, Expected::SUCCESS, Effect::EngineClosed(actor, fd)))
+        Some(Plan::new(
+            call,
+            Expected::SUCCESS,
+            Effect::EngineClosed(actor, fd),
+        ))
     }
 }

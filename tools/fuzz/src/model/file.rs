@@ -38,6 +38,9 @@ pub struct FileState {
     pub large: bool,
     /// Whether its first page is leased by somebody else, who refuses.
     pub kept: bool,
+    /// Whether a lease with a grant was closed while something was pinned: it may be in the way until
+    /// that is gone.
+    pub drains: bool,
 }
 
 impl FileState {
@@ -53,6 +56,7 @@ pub(super) fn fresh() -> [FileState; FILES] {
         size: PAGES * PAGE,
         large: file == LARGE,
         kept: file != BARE,
+        drains: false,
     })
 }
 

@@ -31,7 +31,11 @@ impl Model {
     pub(super) fn plan_close(&self, actor: Actor, handle: u8) -> Option<Plan> {
         let (fd, _) = self.handle(actor, handle)?;
         let call = Call::Close { fd };
-        Some(Plan::new(call, Expected::SUCCESS, Effect::Closed(actor, fd)))
+        Some(Plan::new(
+            call,
+            Expected::SUCCESS,
+            Effect::Closed(actor, fd),
+        ))
     }
 
     pub(super) fn plan_duplicate(&self, actor: Actor, handle: u8) -> Option<Plan> {
@@ -54,7 +58,11 @@ impl Model {
             Events::Perhaps => Expected::SUCCESS.union(nothing),
             Events::Some => Expected::SUCCESS,
         };
-        Some(Plan::new(Call::Read { fd }, expected, Effect::Read(lease.key)))
+        Some(Plan::new(
+            Call::Read { fd },
+            expected,
+            Effect::Read(lease.key),
+        ))
     }
 
     pub(super) fn plan_signals(&self, actor: Actor, handle: u8, on: bool) -> Option<Plan> {
@@ -74,14 +82,24 @@ impl Model {
     /// True when that was the last one, and the lease ended.
     pub(super) fn closed(&mut self, actor: Actor, fd: RawFd) {
         let mut handles = self.handles.iter();
-        let Some(index) = handles.position(|handle| handle.actor == actor && handle.fd == fd) else {
+        let Some(index) = handles.position(|handle| handle.actor == actor && handle.fd == fd)
+        else {
             return;
         };
         let key = self.handles.swap_remove(index).lease;
         if self.handles.iter().any(|handle| handle.lease == key) {
             return;
         }
-        self.leases.retain(|lease| lease.key != key);
+        if let Some(index) = self.leases.iter().position(|lease| lease.key == key) {
+            let lease = self.leases.swap_remove(index);
+            let pinned = self
+                .leases
+                .iter()
+                .any(|other| other.file == lease.file && !other.pins.is_empty());
+            if lease.grant && (pinned || self.others_may_pin(lease.file)) {
+                self.files[lease.file].drains = true;
+            }
+        }
         for engine in &mut self.engines {
             if matches!(engine.state, EngineState::Attached { lease, .. } if lease == key) {
                 engine.state = EngineState::Revoked;
@@ -118,6 +136,10 @@ impl Model {
     pub(super) fn plan_close_watch(&self, actor: Actor, watch: u8) -> Option<Plan> {
         let fd = self.watch(actor, watch)?;
         let call = Call::Close { fd };
-        Some(Plan::new(call, Expected::SUCCESS, Effect::Unwatched(actor, fd)))
+        Some(Plan::new(
+            call,
+            Expected::SUCCESS,
+            Effect::Unwatched(actor, fd),
+        ))
     }
 }

@@ -147,7 +147,10 @@ impl Model {
         let usable = open == Open::Both;
         let nothing = if pages == 0 { size <= offset } else { false };
         let expected = Expected::unless(&[
-            (matches!(open, Open::Read | Open::Write | Open::No), Errno::EBADF),
+            (
+                matches!(open, Open::Read | Open::Write | Open::No),
+                Errno::EBADF,
+            ),
             (open == Open::Pipe || unaligned || policy > 3, Errno::EINVAL),
             (usable && nothing, Errno::EINVAL),
             (usable && end > self.files[file].pages(), Errno::ENXIO),
@@ -166,7 +169,11 @@ impl Model {
             false => expected,
         };
         let call = Call::Acquire {
-            flags: if grant { uapi::PINLEASE_ACQUIRE_GRANT } else { 0 },
+            flags: if grant {
+                uapi::PINLEASE_ACQUIRE_GRANT
+            } else {
+                0
+            },
             fd,
             policy,
             offset,
@@ -201,7 +208,10 @@ impl Model {
         let (fd, lease) = self.handle(actor, handle)?;
         let new = u64::from(first)..u64::from(first) + u64::from(pages);
         let inside = lease.pages.start <= new.start && new.end <= lease.pages.end;
-        let pinned = lease.pins.iter().any(|pin| pin.pages.start < new.start || new.end < pin.pages.end);
+        let pinned = lease
+            .pins
+            .iter()
+            .any(|pin| pin.pages.start < new.start || new.end < pin.pages.end);
         let mut expected = lease.valid_unless(&[
             (new.is_empty(), Errno::EINVAL),
             (!inside, Errno::ENXIO),
@@ -238,10 +248,8 @@ impl Model {
         let (fd, lease) = self.handle(actor, handle)?;
         let marked = u64::from(first)..u64::from(first) + u64::from(pages);
         let inside = lease.pages.start <= marked.start && marked.end <= lease.pages.end;
-        let expected = lease.valid_unless(&[
-            (marked.is_empty(), Errno::EINVAL),
-            (!inside, Errno::ENXIO),
-        ]);
+        let expected =
+            lease.valid_unless(&[(marked.is_empty(), Errno::EINVAL), (!inside, Errno::ENXIO)]);
         let changes = lease.pinned(&marked);
         let call = Call::Mark {
             fd,
@@ -282,7 +290,11 @@ impl Model {
             length: (lease.pages.end - lease.pages.start) * PAGE,
             pins: lease.pins.len() as u64,
             pinned_bytes: pinned.sum::<u64>() * PAGE,
-            flags: if lease.grant { uapi::PINLEASE_ACQUIRE_GRANT } else { 0 },
+            flags: if lease.grant {
+                uapi::PINLEASE_ACQUIRE_GRANT
+            } else {
+                0
+            },
         };
         let mut compared = seen;
         if lease.life != Life::Valid {
@@ -300,7 +312,11 @@ impl Model {
             return;
         };
         lease.pages = new.clone();
-        if lease.standing.as_ref().is_some_and(|range| !overlap(range, &new) && !lease.pinned(range)) {
+        if lease
+            .standing
+            .as_ref()
+            .is_some_and(|range| !overlap(range, &new) && !lease.pinned(range))
+        {
             lease.standing = None;
             lease.perhaps_told();
         }

@@ -36,13 +36,19 @@ impl Model {
             Malformed::BadAddress => Errno::EFAULT,
             Malformed::TooSmall | Malformed::Reserved => Errno::EINVAL,
             Malformed::TooLarge | Malformed::NonzeroTail => Errno::E2BIG,
-            Malformed::WrongNumber | Malformed::WrongType | Malformed::WrongDescriptor => Errno::ENOTTY,
+            Malformed::WrongNumber | Malformed::WrongType | Malformed::WrongDescriptor => {
+                Errno::ENOTTY
+            }
         };
         // QUERY has no reserved field that is read.
         if command == 4 && how == Malformed::Reserved {
             return None;
         }
         let call = Call::Hostile { fd, command, how };
-        Some(Plan::new(call, Expected::failure(&[errno]), Effect::Nothing))
+        Some(Plan::new(
+            call,
+            Expected::failure(&[errno]),
+            Effect::Nothing,
+        ))
     }
 }

@@ -96,7 +96,9 @@ impl Model {
     /// Files whose size is not that of the beginning.
     pub fn resized(&self) -> impl Iterator<Item = usize> + '_ {
         let files = self.files.iter().enumerate();
-        files.filter(|(_, state)| state.size != PAGES * crate::operation::PAGE).map(|(file, _)| file)
+        files
+            .filter(|(_, state)| state.size != PAGES * crate::operation::PAGE)
+            .map(|(file, _)| file)
     }
 
     /// Number `index` of what `actor` has of something, modulo how much it has.

@@ -81,7 +81,8 @@ impl Model {
         };
         let id = pin.map_or(u64::MAX >> 1, |pin| pin.id);
         let used = self.is_used(id);
-        let mut expected = lease.valid_unless(&[(pin.is_none(), Errno::ENOENT), (used, Errno::EBUSY)]);
+        let mut expected =
+            lease.valid_unless(&[(pin.is_none(), Errno::ENOENT), (used, Errno::EBUSY)]);
         if lease.life != Life::Valid {
             expected = expected.or(Errno::ENOENT);
         }
@@ -100,7 +101,9 @@ impl Model {
     }
 
     pub(super) fn unpinned(&mut self, key: u32, id: u64) {
-        let large = self.lease(key).is_some_and(|lease| self.files[lease.file].large);
+        let large = self
+            .lease(key)
+            .is_some_and(|lease| self.files[lease.file].large);
         let Some(lease) = self.lease_mut(key) else {
             return;
         };
@@ -180,9 +183,11 @@ impl Model {
 
     /// What devices have pinned of the file under a grant.
     pub(super) fn raw_pins(&self, file: usize) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.engines.iter().filter_map(move |engine| match &engine.state {
-            EngineState::Raw { file: of, pages } if *of == file => Some(pages.clone()),
-            _ => None,
-        })
+        self.engines
+            .iter()
+            .filter_map(move |engine| match &engine.state {
+                EngineState::Raw { file: of, pages } if *of == file => Some(pages.clone()),
+                _ => None,
+            })
     }
 }

@@ -3,7 +3,9 @@
 
 use std::{ops::Range, os::fd::RawFd};
 
-use super::{breaks::Breaker, handle::Handle, index, Engine, EngineState, Lease, Life, Mapped, Model, Pin};
+use super::{
+    breaks::Breaker, handle::Handle, index, Engine, EngineState, Lease, Life, Mapped, Model, Pin,
+};
 use crate::{
     call::{Call, Outcome},
     expected::Expected,
@@ -64,23 +66,43 @@ impl Model {
         match operation {
             Operation::Acquire { .. } => self.plan_acquire(actor, operation),
             Operation::Pin { .. } => self.plan_pin(actor, operation),
-            Operation::Unpin { handle, pin, unknown } => self.plan_unpin(actor, handle, pin, unknown),
-            Operation::Mark { handle, first, pages } => self.plan_mark(actor, handle, first, pages),
-            Operation::Shrink { handle, first, pages } => self.plan_shrink(actor, handle, first, pages),
+            Operation::Unpin {
+                handle,
+                pin,
+                unknown,
+            } => self.plan_unpin(actor, handle, pin, unknown),
+            Operation::Mark {
+                handle,
+                first,
+                pages,
+            } => self.plan_mark(actor, handle, first, pages),
+            Operation::Shrink {
+                handle,
+                first,
+                pages,
+            } => self.plan_shrink(actor, handle, first, pages),
             Operation::Query { handle } => self.plan_query(actor, handle),
             Operation::Close { handle } => self.plan_close(actor, handle),
             Operation::Duplicate { handle } => self.plan_duplicate(actor, handle),
             Operation::Send { handle } => self.plan_send(actor, handle),
             Operation::Read { handle } => self.plan_read(actor, handle),
             Operation::Signals { handle, on } => self.plan_signals(actor, handle, on),
-            Operation::Hostile { handle, command, how } => self.plan_hostile(actor, handle, command, how),
+            Operation::Hostile {
+                handle,
+                command,
+                how,
+            } => self.plan_hostile(actor, handle, command, how),
             Operation::List => Some(Plan::new(Call::List, Expected::SUCCESS, Effect::Nothing)),
             Operation::Watch => self.plan_watch(actor),
             Operation::ReadWatch { watch } => self.plan_read_watch(actor, watch),
             Operation::CloseWatch { watch } => self.plan_close_watch(actor, watch),
-            Operation::Map { slot, file, first, pages, kind } => {
-                self.plan_map(actor, slot, file, (first, pages), kind)
-            }
+            Operation::Map {
+                slot,
+                file,
+                first,
+                pages,
+                kind,
+            } => self.plan_map(actor, slot, file, (first, pages), kind),
             Operation::Unmap { slot } => self.plan_unmap(actor, slot),
             Operation::Move { slot, to } => self.plan_move(actor, slot, to),
             Operation::Store { slot, page } => self.plan_store(actor, slot, page),
@@ -89,17 +111,25 @@ impl Model {
             Operation::Write { file, first, pages } => self.plan_write(file, first, pages),
             Operation::Sync { file, how } => self.plan_sync(file, how),
             Operation::Engine => self.plan_engine(actor),
-            Operation::Attach { engine, handle, pin } => self.plan_attach(actor, engine, handle, pin),
+            Operation::Attach {
+                engine,
+                handle,
+                pin,
+            } => self.plan_attach(actor, engine, handle, pin),
             Operation::PinRaw { .. } => self.plan_pin_raw(actor, operation),
-            Operation::DeviceWrite { engine, first, pages } => {
-                self.plan_device_write(actor, engine, first, pages)
-            }
+            Operation::DeviceWrite {
+                engine,
+                first,
+                pages,
+            } => self.plan_device_write(actor, engine, first, pages),
             Operation::Start { engine } => self.plan_start(actor, engine),
             Operation::Stop { engine } => self.plan_stop(actor, engine),
             Operation::CloseEngine { engine } => self.plan_close_engine(actor, engine),
-            Operation::Fork { child } => {
-                Some(Plan::new(Call::Fork { child }, Expected::SUCCESS, Effect::Nothing))
-            }
+            Operation::Fork { child } => Some(Plan::new(
+                Call::Fork { child },
+                Expected::SUCCESS,
+                Effect::Nothing,
+            )),
         }
     }
 
@@ -109,7 +139,12 @@ impl Model {
     /// # Errors
     ///
     /// What is wrong with it, though the call itself came out as expected.
-    pub fn done(&mut self, actor: Actor, effect: Effect, outcome: &Outcome) -> Result<bool, String> {
+    pub fn done(
+        &mut self,
+        actor: Actor,
+        effect: Effect,
+        outcome: &Outcome,
+    ) -> Result<bool, String> {
         if let Effect::Broke(breaker) | Effect::Extended(breaker) = &effect {
             return Ok(self.broke(breaker, outcome));
         }
@@ -161,7 +196,8 @@ impl Model {
                 }
             }
             Effect::EngineClosed(actor, fd) => {
-                self.engines.retain(|engine| (engine.actor, engine.fd) != (actor, fd));
+                self.engines
+                    .retain(|engine| (engine.actor, engine.fd) != (actor, fd));
             }
         }
         Ok(true)
@@ -181,7 +217,12 @@ impl Model {
         let places = self.places[index(actor)].iter().enumerate();
         let mappings = places
             .skip(crate::operation::FILES)
-            .filter_map(|(slot, mapped)| Some((self.address(slot), mapped.as_ref()?.pages * crate::operation::PAGE)))
+            .filter_map(|(slot, mapped)| {
+                Some((
+                    self.address(slot),
+                    mapped.as_ref()?.pages * crate::operation::PAGE,
+                ))
+            })
             .collect();
         (fds, mappings)
     }

@@ -7,6 +7,7 @@ mod consumers;
 mod cycle;
 mod equipment;
 mod examples;
+mod faults;
 mod fsyncs;
 mod grants;
 mod hooks;
@@ -69,6 +70,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         unchanged::TESTS,
         s09_throttling::TESTS,
         reserve::TESTS,
+        faults::TESTS,
         fsyncs::TESTS,
         soak::TESTS,
         cycle::TESTS,
