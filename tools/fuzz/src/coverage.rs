@@ -89,10 +89,10 @@ impl Recorder {
         unsafe { command::disable(self.file.as_raw_fd(), 0) }?;
         let count = (self.count().load(Ordering::Relaxed) as usize).min(WORDS - 1);
         // SAFETY: the kernel has written so many words after the first, and writes no more.
-        let reached = unsafe { std::slice::from_raw_parts(self.words.as_ptr().add(1), count) };
+        let reached = unsafe { std::slice::from_raw_parts(self.words.as_ptr(), 1 + count) };
         let mut before = 0;
         let mut new = 0;
-        for &here in reached
+        for &here in reached[1..]
             .iter()
             .filter(|address| self.module.contains(address))
         {

@@ -211,10 +211,11 @@ impl Executor {
                     pause_us: 10_000,
                 },
             ),
-            // SAFETY: the command takes no argument.
-            Call::Stop { fd } => result(
-                unsafe { libc::ioctl(fd, libc::Ioctl::from(uapi::DMASIM_IOC_STOP_NR), 0) }.into(),
-            ),
+            Call::Stop { fd } => {
+                let number = libc::Ioctl::from(uapi::DMASIM_IOC_STOP_NR);
+                // SAFETY: the command takes no argument.
+                result(unsafe { libc::ioctl(fd, number, 0) }.into())
+            }
             Call::Fork { child } => fork(child),
             Call::Clean {
                 ref fds,
@@ -284,20 +285,19 @@ fn simple_call(call: &Call) -> nix::Result<u64> {
             unsafe { ptr::write_volatile(address as *mut u64, address) };
             Ok(0)
         }
-        Call::Sync { fd, how } => {
-            // SAFETY: no memory is involved.
-            result(
-                unsafe {
-                    match how {
-                        Sync::Fsync => libc::fsync(fd),
-                        Sync::Fdatasync => libc::fdatasync(fd),
-                        Sync::Range => libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE),
-                    }
-                }
-                .into(),
-            )
-        }
+        Call::Sync { fd, how } => result(sync(fd, how).into()),
         _ => Err(Errno::ENOSYS),
+    }
+}
+
+fn sync(fd: RawFd, how: Sync) -> i32 {
+    match how {
+        // SAFETY: no memory is involved, here and below.
+        Sync::Fsync => unsafe { libc::fsync(fd) },
+        // SAFETY: as above.
+        Sync::Fdatasync => unsafe { libc::fdatasync(fd) },
+        // SAFETY: as above.
+        Sync::Range => unsafe { libc::sync_file_range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE) },
     }
 }
 
@@ -395,7 +395,7 @@ pub(crate) fn map_shared(address: u64, length: u64, fd: RawFd) -> nix::Result<()
 
 fn signals(fd: RawFd, on: bool) -> nix::Result<u64> {
     // SAFETY: no memory is involved, here and below.
-    result(unsafe { libc::fcntl(fd, libc::F_SETOWN, libc::getpid()) }.into())?;
+    result(unsafe { libc::fcntl(fd, libc::F_SETOWN, std::process::id()) }.into())?;
     // SAFETY: as above.
     result(unsafe { libc::fcntl(fd, F_SETSIG, SIGNAL) }.into())?;
     let flags = if on { libc::O_ASYNC } else { 0 };

@@ -17,7 +17,7 @@ impl Expected {
 
     /// It may fail so, too.
     pub const fn or(self, errno: Errno) -> Self {
-        Self(self.0 | 1 << (errno as u32))
+        Self(self.0 | (1 << (errno as u32)))
     }
 
     /// Either.
@@ -49,7 +49,7 @@ impl Expected {
         let again = 1 << (Errno::EAGAIN as u32);
         match self.0 & again {
             0 => self,
-            _ => Self(self.0 & !again | end.0),
+            _ => Self((self.0 & !again) | end.0),
         }
     }
 

@@ -1,18 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What an operation finds, and what must hold after it, whatever failed.
 
-use std::path::PathBuf;
+use std::{path::Path, time::Duration};
 
 use anyhow::{bail, ensure, Context as _, Result};
 use nix::errno::Errno;
 use pinlease::{Device, Lease, PinOptions, Policy, Watch};
 
 use crate::support::{
-    page_size, residue::none_left, DirectReader, Engine, Fill, Mapped, Requirement,
+    page_size, proc::wait_for, residue::all_leases, DirectReader, Engine, Fill, Mapped, Requirement,
 };
 
 /// Pages of the file.
 pub const PAGES: u64 = 8;
+
+/// A lease of another file, so that hooks stay installed.
+#[derive(Debug)]
+pub struct Keeper {
+    _lease: Lease,
+    _file: Mapped,
+}
+
+impl Keeper {
+    /// One lease.
+    ///
+    /// # Errors
+    ///
+    /// It is not to be had.
+    pub fn new(path: &Path) -> Result<Self> {
+        let file = Mapped::create(path, 1, Fill::Faulted)?;
+        let lease = Device::open()?
+            .lease(&file)
+            .policy(Policy::Refuse)
+            .acquire()?;
+        Ok(Self {
+            _lease: lease,
+            _file: file,
+        })
+    }
+}
 
 /// A file, and what there is of leases, pins and devices on it.
 #[derive(Debug)]
@@ -26,9 +52,6 @@ pub struct Scene {
     pub lease: Option<Lease>,
     /// Sees the lease.
     pub watch: Option<Watch>,
-    /// Keeps the hooks.
-    _keeper: Lease,
-    _other: Mapped,
     /// The file.
     pub mapped: Mapped,
     /// The device.
@@ -40,23 +63,19 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// In a folder; nothing is leased but another file, so that hooks stay.
+    /// With a new file; nothing of it is leased.
     ///
     /// # Errors
     ///
-    /// The files cannot be made.
-    pub fn new(path: PathBuf) -> Result<Self> {
+    /// The file cannot be made.
+    pub fn new(path: &Path) -> Result<Self> {
         let device = Device::open()?;
-        let other = Mapped::create(&path.with_extension("other"), 1, Fill::Faulted)?;
-        let keeper = device.lease(&other).policy(Policy::Refuse).acquire()?;
         Ok(Self {
             engine: None,
             pin: None,
             lease: None,
             watch: None,
-            _keeper: keeper,
-            _other: other,
-            mapped: Mapped::create(&path, PAGES, Fill::Faulted)?,
+            mapped: Mapped::create(path, PAGES, Fill::Faulted)?,
             device,
             generation: 0,
             told: false,
@@ -197,14 +216,20 @@ impl Scene {
         Ok(())
     }
 
-    /// Nothing is left when all is closed.
+    /// Nothing is left when all is closed, but the lease that keeps the hooks.
     ///
     /// # Errors
     ///
     /// Something is.
     pub fn end(self) -> Result<()> {
         drop(self);
-        none_left().context("at the end")
+        let mut left = Vec::new();
+        let ended = || {
+            left = all_leases()?;
+            Ok(left.len() == 1)
+        };
+        let ended = wait_for("leases end", Duration::from_secs(20), ended);
+        ended.with_context(|| format!("left: {left:?}")).map(drop)
     }
 
     /// An error that says that something is lost.

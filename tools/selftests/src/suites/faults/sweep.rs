@@ -11,20 +11,21 @@ use nix::errno::Errno;
 
 use super::{
     injector::Injector,
-    scene::Scene,
+    scene::{Keeper, Scene},
     table::{Operation, OPERATIONS},
 };
-use crate::harness::{Context, TestResult};
+use crate::{
+    harness::{Context, TestResult},
+    support::residue::none_left,
+};
 
 /// An operation has fewer places to fail than this.
 const MOST: u32 = 5000;
 
-/// After this the faults of one operation are tried with gaps.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 pub fn each(context: &Context) -> TestResult {
     context.load_modules()?;
     let injector = Injector::open()?;
+    let keeper = Keeper::new(&context.path("keeper"))?;
     let mut failures = Vec::new();
     for operation in OPERATIONS {
         match sweep(context, &injector, operation) {
@@ -35,6 +36,8 @@ pub fn each(context: &Context) -> TestResult {
             }
         }
     }
+    drop(keeper);
+    none_left()?;
     ensure!(failures.is_empty(), "{}", failures.join(", "));
     Ok(())
 }
@@ -49,6 +52,8 @@ struct Sweep {
 fn sweep(context: &Context, injector: &Injector, operation: &Operation) -> Result<String> {
     let mut sweep = Sweep::default();
     let begin = Instant::now();
+    // After this they are tried with gaps.
+    let patience = Duration::from_secs(context.rounds);
     let (mut nth, mut step) = (1, 1);
     let end = loop {
         if nth > MOST {
@@ -59,7 +64,7 @@ fn sweep(context: &Context, injector: &Injector, operation: &Operation) -> Resul
         if !hit {
             break nth;
         }
-        if begin.elapsed() > PATIENCE {
+        if begin.elapsed() > patience {
             step = (nth / 10).max(step);
         }
         nth += step;
@@ -89,7 +94,7 @@ fn once(
     nth: u32,
     sweep: &mut Sweep,
 ) -> Result<bool> {
-    let mut scene = Scene::new(context.dir.join("faults"))?;
+    let mut scene = Scene::new(&context.path("faults"))?;
     (operation.prepare)(&mut scene).context("preparing")?;
     let (result, hit) = injector.inject(nth, || (operation.run)(&mut scene))?;
     let name = match result {
