@@ -342,11 +342,15 @@ impl Crew {
 
     fn report(&self) {
         println!("{}", self.summary());
-        let kinds = NAMES.iter().enumerate().filter_map(|(kind, name)| {
-            let changed = self.sum(|slot| &slot.changed[kind]);
-            (changed > 0).then(|| format!("{name} {changed}"))
-        });
-        println!("by kind: {}", kinds.collect::<Vec<_>>().join(", "));
+        for (kind, name) in NAMES.iter().enumerate() {
+            let sum = self.sum(|slot| &slot.times[kind].0);
+            let count = self.sum(|slot| &slot.times[kind].1).max(1);
+            println!(
+                "{name}: {} changed, {} us each",
+                self.sum(|slot| &slot.changed[kind]),
+                sum / count
+            );
+        }
         println!(
             "fuzz: {} operations changed the state, {} refused, {} edges, {} findings, seed {}",
             self.changed(),

@@ -89,7 +89,7 @@ fn operation(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
             file: rng.u8(..3),
             pages: rng.u8(..32),
         },
-        950..994 => device(rng),
+        950..994 => device(rng, model, actor),
         994..996 => match rarely(rng, 4) {
             true => Operation::Watch,
             false => pick(
@@ -289,12 +289,15 @@ fn breaking(rng: &mut Rng) -> Operation {
     }
 }
 
-fn device(rng: &mut Rng) -> Operation {
+fn device(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
+    if !model.engines.iter().any(|engine| engine.actor == actor) {
+        return Operation::Engine;
+    }
     let engine = rng.u8(..);
     let (first, pages) = (rng.u8(..4), rng.u8(1..4));
     match rng.u32(..20) {
-        0..3 => Operation::Engine,
-        3..8 => Operation::Attach {
+        0 => Operation::Engine,
+        1..8 => Operation::Attach {
             engine,
             handle: rng.u8(..),
             pin: rng.u8(..),

@@ -21,6 +21,9 @@ use crate::{
 /// ends, for instance.
 const MOMENT: Duration = Duration::from_secs(3);
 
+/// One step in so many is timed.
+const TIMED: usize = 16;
+
 /// Where steps come from.
 pub trait Steps {
     /// The next one; `None`: the sequence ends.
@@ -67,7 +70,13 @@ pub fn run(
         };
         tally.begins(step);
         run.sequence.0.push(step);
-        match act(world, &mut model, step, plan)? {
+        // Asking for the time takes some itself.
+        let begin = (run.sequence.0.len() % TIMED == 0).then(Instant::now);
+        let done = act(world, &mut model, step, plan)?;
+        if let Some(begin) = begin {
+            tally.took(step, begin.elapsed());
+        }
+        match done {
             Done::Changed => tally.changed(step),
             Done::Same => (),
             Done::Refused => tally.refused(),

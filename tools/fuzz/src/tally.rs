@@ -4,6 +4,7 @@
 use std::{
     cell::UnsafeCell,
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
 };
 
 use crate::{
@@ -26,6 +27,8 @@ pub trait Tally {
     fn changed(&self, step: Step);
     /// It was refused, as it had to be.
     fn refused(&self);
+    /// One in some of its kind took so long.
+    fn took(&self, step: Step, time: Duration);
 }
 
 /// Nobody counts.
@@ -36,6 +39,7 @@ impl Tally for Uncounted {
     fn begins(&self, _: Step) {}
     fn changed(&self, _: Step) {}
     fn refused(&self) {}
+    fn took(&self, _: Step, _: Duration) {}
 }
 
 /// What one worker counts.
@@ -45,6 +49,8 @@ pub struct Slot {
     pub changed: [AtomicU64; VARIANTS],
     /// Operations that failed as they had to.
     pub refused: AtomicU64,
+    /// Microseconds that some took, by kind, and how many those were.
+    pub times: [(AtomicU64, AtomicU64); VARIANTS],
     /// Operations of any kind; it stands still when the worker does.
     pub begun: AtomicU64,
     /// Sequences.
@@ -105,6 +111,12 @@ impl Tally for &Slot {
 
     fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn took(&self, step: Step, time: Duration) {
+        let (sum, count) = &self.times[step.1.variant()];
+        sum.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }
 
