@@ -4,7 +4,7 @@
 use fastrand::Rng;
 
 use crate::{
-    model::{Mapped, Model},
+    model::{Mapped, Model, BARE, FOREIGN, LARGE},
     operation::{
         Actor, Child, Grace, Malformed, Mapping, Means, Open, Operation, Patience, Step, Sync,
         FILES, PAGES, SLOTS,
@@ -114,11 +114,7 @@ fn acquire(rng: &mut Rng, actor: Actor) -> Operation {
         _ => rng.u8(1..=room),
     };
     Operation::Acquire {
-        file: match actor {
-            // What is not root's.
-            Actor::Partner if !rarely(rng, 8) => rng.u8(1..3),
-            _ => rng.u8(..3),
-        },
+        file: leased_file(rng, actor),
         open: match rng.u32(..100) {
             0 => pick(rng, &[Open::Read, Open::Write, Open::Pipe, Open::No]),
             _ => Open::Both,
@@ -135,6 +131,17 @@ fn acquire(rng: &mut Rng, actor: Actor) -> Operation {
         grant: rarely(rng, 8),
         unaligned: rarely(rng, 200),
     }
+}
+
+/// Mostly one that has a lease already: the first one of a file waits for what is under way.
+fn leased_file(rng: &mut Rng, actor: Actor) -> u8 {
+    let file = match actor {
+        _ if rarely(rng, 12) => BARE,
+        // What is not root's.
+        Actor::Partner if !rarely(rng, 8) => LARGE,
+        _ => pick(rng, &[FOREIGN, LARGE]),
+    };
+    file as u8
 }
 
 /// One of the actor's leases, and the number of its handle.
