@@ -190,12 +190,16 @@ impl Model {
         breaker: &'a Breaker,
     ) -> impl Iterator<Item = (&'a Lease, Verdict, Verdict)> {
         let large = self.files[breaker.file].large;
+        let mut leases = self.leases.iter();
+        let pins = leases.any(|lease| lease.file == breaker.file && !lease.pins.is_empty());
         self.leases.iter().filter_map(move |lease| {
             if lease.file != breaker.file {
                 return None;
             }
             let pinned = lease.pinned(&breaker.pages);
-            let perhaps_pinned = pinned || large && !lease.pins.is_empty();
+            // Under a grant whatever is pinned in its folios may be somebody's.
+            let some_pinned = !lease.pins.is_empty() || lease.grant && pins;
+            let perhaps_pinned = pinned || large && some_pinned;
             let overlaps = overlap(&lease.pages, &breaker.pages);
             if !overlaps && !perhaps_pinned {
                 return None;
