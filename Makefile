@@ -6,6 +6,7 @@
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
 #   make check-crash   power cuts under a writing device: N=cuts SEED=number FS=filesystem, CRASH_ARGS=more
 #   make check-crash-mutants   whether the judge of the power cuts finds what is broken on purpose
+#   make fuzz   operations drawn by chance, on each filesystem for some minutes
 #   make man    the man pages of the command, in out/man
 #   make check-regression   tests of others, without the module, with it, and beside a lease
 #   make regression-table   Documentation/regression.rst, from its results
@@ -21,10 +22,11 @@ ifeq ($(KERNELRELEASE),)
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 
-export PINLEASE_CHECK_ARGS
+export PINLEASE_CHECK_ARGS PINLEASE_FUZZ_ARGS
 N ?= 30
 
-.PHONY: all modules debug-modules programs demo check check-debug lint unit man filesystem-table clean help check-crash check-crash-mutants check-regression regression-table
+.PHONY: all modules debug-modules programs demo check check-debug check-crash check-crash-mutants check-regression fuzz \
+	lint unit man filesystem-table regression-table clean help
 
 all: modules programs
 
@@ -66,6 +68,9 @@ check-crash-mutants: modules programs
 		out/programs/crash --programs out/programs --out out --cuts $(N) $(if $(SEED),--seed $(SEED)) \
 			$(addprefix --fs ,$(or $(FS),ext4)) --mutant $$mutant $(CRASH_ARGS) || exit; \
 	done
+
+fuzz: modules programs
+	out/programs/fuzz --programs out/programs --out out $(PINLEASE_FUZZ_ARGS)
 
 lint:
 	scripts/enter scripts/lint

@@ -7,6 +7,7 @@ mod consumers;
 mod cycle;
 mod equipment;
 mod examples;
+mod faults;
 mod fsyncs;
 mod grants;
 mod hooks;
@@ -73,6 +74,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         s09_throttling::TESTS,
         security::TESTS,
         reserve::TESTS,
+        faults::TESTS,
         fsyncs::TESTS,
         soak::TESTS,
         cycle::TESTS,

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0
+//! The command `fuzz`, for the host: fuzzes in a guest for each filesystem, and keeps what was found.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use fuzz::finding::Finding;
+use selftests::support::Filesystem;
+
+/// Fuzzes pinlease in guests.
+///
+/// First the corpus is replayed.  What is found goes to fuzz/FILESYSTEM-NUMBER.json in the folder of
+/// results, for `pinlease-fuzz replay`.  The exit status is 0 when nothing was found.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// Program that boots a guest and runs a command in it.
+    #[arg(long, default_value = "scripts/vm")]
+    vm: PathBuf,
+    /// Folder of the modules; results go there, too.
+    #[arg(long, default_value = "out")]
+    out: PathBuf,
+    /// Folder of the programs for the guest.
+    #[arg(long, default_value = "out/programs")]
+    programs: PathBuf,
+    /// Folder of the sequences that are replayed first.
+    #[arg(long, default_value = "tools/fuzz/corpus")]
+    corpus: PathBuf,
+    /// More arguments for the program that boots the guest; may be repeated.
+    #[arg(long = "vm-arg", allow_hyphen_values = true)]
+    vm_arguments: Vec<OsString>,
+    /// Filesystems; all when there is none.
+    #[arg(long = "fs", value_enum)]
+    filesystems: Vec<Filesystem>,
+    /// Seconds on each.
+    #[arg(long, default_value_t = 300)]
+    seconds: u64,
+    /// The guest's memory.
+    #[arg(long, default_value = "1500M")]
+    memory: String,
+    /// More arguments for `pinlease-fuzz run`.
+    #[arg(last = true)]
+    arguments: Vec<String>,
+}
+
+/// Seconds that a guest may take beside what it fuzzes.
+const MORE: u64 = 1200;
+
+fn main() -> Result<ExitCode> {
+    let cli = Cli::parse();
+    let filesystems = match cli.filesystems.is_empty() {
+        true => Filesystem::ALL.to_vec(),
+        false => cli.filesystems.clone(),
+    };
+    let mut good = true;
+    for filesystem in filesystems {
+        good &= cli.fuzz(filesystem)?;
+    }
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Cli {
+    /// True when nothing was found.
+    fn fuzz(&self, filesystem: Filesystem) -> Result<bool> {
+        let dir = format!("--dir=/mnt/{filesystem}");
+        let run = format!(
+            "/pinlease/pinlease-fuzz replay /pinlease/corpus {dir} && exec /pinlease/pinlease-fuzz run {dir} --seconds {} \"$@\"",
+            self.seconds
+        );
+        let mut command = Command::new(&self.vm);
+        command.args([
+            "--disk",
+            &format!("{filesystem}:1G"),
+            "--memory",
+            &self.memory,
+        ]);
+        command.args(["--timeout", &(self.seconds + MORE).to_string()]);
+        for file in [
+            self.programs.join("pinlease-fuzz"),
+            self.out.join("pinlease.ko"),
+            self.out.join("dmasim.ko"),
+            self.corpus.clone(),
+        ] {
+            command.arg("--file").arg(file);
+        }
+        command
+            .args(&self.vm_arguments)
+            .args(["--", "sh", "-c", &run, "fuzz"]);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("starting {}", self.vm.display()))?;
+        let output = child.stdout.take().context("no standard output")?;
+        let mut findings = 0;
+        for line in BufReader::new(output).lines() {
+            let line = line.context("reading the guest's output")?;
+            match Finding::of_line(&line) {
+                Some(finding) => {
+                    findings += 1;
+                    let path = self
+                        .out
+                        .join("fuzz")
+                        .join(format!("{filesystem}-{findings}.json"));
+                    println!("{filesystem}: {}: {}", path.display(), finding.what);
+                    write(&path, &finding)?;
+                }
+                None => println!("{filesystem}: {line}"),
+            }
+        }
+        Ok(child.wait()?.success() && findings == 0)
+    }
+}
+
+fn write(path: &Path, finding: &Finding) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, serde_json::to_string(finding)?)?;
+    Ok(())
+}

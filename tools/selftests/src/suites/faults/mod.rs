@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+//! Fault injection: each operation with each allocation and each copy from or to user space failing,
+//! one at a time. It ends with success or a clean error, nothing is lost without a word, and the same
+//! without the fault works. Needs a kernel with CONFIG_FAULT_INJECTION; else the tests are skipped.
+
+mod background;
+mod injector;
+mod loading;
+mod scarce;
+mod scene;
+mod sweep;
+mod table;
+
+use crate::harness::Test;
+
+/// The tests of this suite.
+pub const TESTS: &[Test] = &[
+    Test::new("faults.operations", sweep::each).seconds(3600),
+    Test::new("faults.background", background::tick).seconds(900),
+    Test::new("faults.scarce", scarce::no_pages).seconds(300),
+    Test::new("faults.load", loading::load).seconds(900),
+];
