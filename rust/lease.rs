@@ -275,6 +275,14 @@ impl Lease {
         })
     }
 
+    /// Ends a pin that nobody has learned of, so that no device wrote to it: nothing has to be made
+    /// dirty, and nothing can keep it. Who guessed its number and attached a driver has it.
+    pub(crate) fn take_back(&self, pin: &HeldPin) {
+        if pin.close_if_unused().is_ok() && self.forget_pin(pin) {
+            trace::unpin(self.file.inode(), pin);
+        }
+    }
+
     /// Says that the device wrote `range`. May sleep.
     ///
     /// Errors: those of `struct pinlease_mark`.

@@ -75,8 +75,7 @@ fn pin(lease: &Lease, argument: usize) -> Result<isize> {
     wanted.offset = pin.range().offset();
     wanted.id = pin.id;
     uapi::write(argument, wanted.size, &wanted).inspect_err(|_| {
-        // Nobody can have learned of it.
-        let _ = lease.unpin(pin.id);
+        lease.take_back(&pin);
     })?;
     Ok(0)
 }
