@@ -135,7 +135,6 @@ impl Tally {
             Count::Beside,
             Count::Syncs,
             Count::Compared,
-            Count::Breaks,
             Count::Squeezes,
         ];
         for &what in all.iter().chain(copies) {
