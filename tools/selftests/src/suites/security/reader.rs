@@ -18,7 +18,7 @@ use pinlease::Policy;
 use crate::{
     harness::{Context, TestResult},
     support::{
-        breakers::{Target, BREAKERS},
+        breakers::{other_path, remove_other, Target, BREAKERS},
         clone::clone_file,
         expect::{errno, from_io, one_of},
         page_size, process, residue, Act, Filesystem, Fill, HolderPlan, Mapped, Seen,
@@ -39,6 +39,15 @@ pub fn reader(context: &Context) -> TestResult {
     fs::set_permissions(mapped.path(), fs::Permissions::from_mode(0o644))?;
     let own = Mapped::create(&context.path("own"), PAGES, Fill::Faulted)?;
     let clones = context.filesystem()? != Filesystem::Ext4;
+    let dedupe = ["dedupe into", "dedupe from"].map(|name| {
+        let breaker = BREAKERS.iter().find(|breaker| breaker.name == name);
+        breaker.with_context(|| name.to_owned())
+    });
+    for breaker in &dedupe {
+        let Ok(breaker) = breaker else { continue };
+        breaker.prepare(own.path())?;
+        fs::set_permissions(other_path(own.path()), fs::Permissions::from_mode(0o666))?;
+    }
     let mut holder = HolderPlan::new(0..PAGES, Policy::Kill, GRACE).start(&mapped)?;
     process::as_nobody(|| {
         let file = File::open(mapped.path()).context("opening to read")?;
@@ -68,11 +77,10 @@ pub fn reader(context: &Context) -> TestResult {
                 offset: 0,
                 length: PAGE,
             };
-            for name in ["dedupe into", "dedupe from"] {
-                let breaker = BREAKERS.iter().find(|breaker| breaker.name == name);
-                let breaker = breaker.with_context(|| name.to_owned())?;
+            for breaker in dedupe {
+                let breaker = breaker?;
                 let refused = [Errno::ETXTBSY, Errno::EPERM, Errno::EACCES];
-                one_of(name, (breaker.run)(&target), &refused)?;
+                one_of(breaker.name, (breaker.run)(&target), &refused)?;
             }
         }
         from_io(file.sync_all()).context("fsync")
@@ -87,5 +95,6 @@ pub fn reader(context: &Context) -> TestResult {
         .filter(|event| event.is_break())
         .collect();
     ensure!(asked.is_empty(), "the holder was asked: {asked:?}");
+    remove_other(own.path());
     residue::none_left()
 }

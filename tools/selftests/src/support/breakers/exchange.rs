@@ -6,9 +6,9 @@ use std::{
     os::{fd::AsRawFd, unix::fs::MetadataExt},
 };
 
-use nix::errno::Errno;
+use nix::{errno::Errno, sys::statvfs::fstatvfs};
 
-use super::{other, Target, PAGE};
+use super::{other, Target};
 use crate::support::expect::from_io;
 
 /// `struct xfs_exchange_range` of fs/xfs/libxfs/xfs_fs.h.
@@ -130,12 +130,14 @@ pub(super) fn move_with(target: &Target<'_>) -> nix::Result<()> {
 }
 
 fn move_extent(file: &File, donor: &File, target: &Target<'_>) -> nix::Result<()> {
+    // Not always a page: small filesystems have small blocks.
+    let block = fstatvfs(file)?.block_size();
     let mut argument = MoveExtent {
         reserved: 0,
         donor: donor.as_raw_fd() as u32,
-        start: target.offset / PAGE,
-        donor_start: target.offset / PAGE,
-        length: target.length / PAGE,
+        start: target.offset / block,
+        donor_start: target.offset / block,
+        length: target.length / block,
         moved: 0,
     };
     // SAFETY: the command reads and writes one structure, which lives during

@@ -25,7 +25,7 @@ use anyhow::{bail, Result};
 use nix::{errno::Errno, fcntl::OFlag, sys::stat::Mode};
 use pinlease::Operation;
 
-pub use other::remove as remove_other;
+pub use other::{path as other_path, remove as remove_other};
 pub use table::BREAKERS;
 
 use super::{page_size, Filesystem, Fill, Mapped};

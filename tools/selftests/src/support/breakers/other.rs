@@ -13,7 +13,8 @@ use anyhow::{Context, Result};
 use super::Target;
 use crate::support::expect::from_io;
 
-fn path(of: &Path) -> PathBuf {
+/// Where it is.
+pub fn path(of: &Path) -> PathBuf {
     of.with_extension("other")
 }
 
