@@ -18,7 +18,7 @@ use pinlease::Policy;
 use crate::{
     harness::{Context, TestResult},
     support::{
-        breakers::{Target, BREAKERS},
+        breakers::{remove_other, Target, BREAKERS},
         clone::clone_file,
         expect::{errno, from_io, one_of},
         page_size, process, residue, Act, Filesystem, Fill, HolderPlan, Mapped, Seen,
@@ -39,6 +39,16 @@ pub fn reader(context: &Context) -> TestResult {
     fs::set_permissions(mapped.path(), fs::Permissions::from_mode(0o644))?;
     let own = Mapped::create(&context.path("own"), PAGES, Fill::Faulted)?;
     let clones = context.filesystem()? != Filesystem::Ext4;
+    let sharing: Vec<_> = BREAKERS
+        .iter()
+        .filter(|breaker| clones && breaker.name.starts_with("dedupe"))
+        .collect();
+    ensure!(!clones || sharing.len() == 2, "no dedupe: {sharing:?}");
+    for breaker in &sharing {
+        breaker.prepare(own.path())?;
+        let other = own.path().with_extension("other");
+        fs::set_permissions(other, fs::Permissions::from_mode(0o666))?;
+    }
     let mut holder = HolderPlan::new(0..PAGES, Policy::Kill, GRACE).start(&mapped)?;
     process::as_nobody(|| {
         let file = File::open(mapped.path()).context("opening to read")?;
@@ -68,15 +78,14 @@ pub fn reader(context: &Context) -> TestResult {
                 offset: 0,
                 length: PAGE,
             };
-            for name in ["dedupe into", "dedupe from"] {
-                let breaker = BREAKERS.iter().find(|breaker| breaker.name == name);
-                let breaker = breaker.with_context(|| name.to_owned())?;
+            for breaker in &sharing {
                 let refused = [Errno::ETXTBSY, Errno::EPERM, Errno::EACCES];
-                one_of(name, (breaker.run)(&target), &refused)?;
+                one_of(breaker.name, (breaker.run)(&target), &refused)?;
             }
         }
         from_io(file.sync_all()).context("fsync")
     })?;
+    remove_other(own.path());
     std::thread::sleep(WHILE);
     let query = holder.act(&Act::Query).context("the holder was killed")?;
     ensure!(query.state == "held" && query.pins == 1, "{query:?}");
