@@ -39,12 +39,12 @@ pub fn reader(context: &Context) -> TestResult {
     fs::set_permissions(mapped.path(), fs::Permissions::from_mode(0o644))?;
     let own = Mapped::create(&context.path("own"), PAGES, Fill::Faulted)?;
     let clones = context.filesystem()? != Filesystem::Ext4;
-    let dedupe = ["dedupe into", "dedupe from"].map(|name| {
-        let breaker = BREAKERS.iter().find(|breaker| breaker.name == name);
-        breaker.with_context(|| name.to_owned())
-    });
-    for breaker in &dedupe {
-        let Ok(breaker) = breaker else { continue };
+    let sharing: Vec<_> = BREAKERS
+        .iter()
+        .filter(|breaker| clones && breaker.name.starts_with("dedupe"))
+        .collect();
+    ensure!(!clones || sharing.len() == 2, "no dedupe: {sharing:?}");
+    for breaker in &sharing {
         breaker.prepare(own.path())?;
         fs::set_permissions(other_path(own.path()), fs::Permissions::from_mode(0o666))?;
     }
@@ -77,14 +77,14 @@ pub fn reader(context: &Context) -> TestResult {
                 offset: 0,
                 length: PAGE,
             };
-            for breaker in dedupe {
-                let breaker = breaker?;
+            for breaker in &sharing {
                 let refused = [Errno::ETXTBSY, Errno::EPERM, Errno::EACCES];
                 one_of(breaker.name, (breaker.run)(&target), &refused)?;
             }
         }
         from_io(file.sync_all()).context("fsync")
     })?;
+    remove_other(own.path());
     std::thread::sleep(WHILE);
     let query = holder.act(&Act::Query).context("the holder was killed")?;
     ensure!(query.state == "held" && query.pins == 1, "{query:?}");
@@ -95,6 +95,5 @@ pub fn reader(context: &Context) -> TestResult {
         .filter(|event| event.is_break())
         .collect();
     ensure!(asked.is_empty(), "the holder was asked: {asked:?}");
-    remove_other(own.path());
     residue::none_left()
 }
