@@ -2,7 +2,7 @@
 //! What code of the module was reached: KCOV, where the kernel has it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     ops::Range,
     os::fd::AsRawFd,
     ptr::{self, NonNull},
@@ -10,6 +10,7 @@ use std::{
 };
 
 use nix::errno::Errno;
+use selftests::support::modules;
 
 /// Words of the buffer.
 const WORDS: usize = 64 << 10;
@@ -64,7 +65,7 @@ impl Recorder {
         Some(Self {
             file,
             words: NonNull::new(words.cast())?,
-            module: text_of("pinlease")?,
+            module: modules::text_of("pinlease").ok()?,
         })
     }
 
@@ -107,18 +108,6 @@ impl Recorder {
         // SAFETY: the first word, of a mapping that stays.
         unsafe { AtomicU64::from_ptr(self.words.as_ptr()) }
     }
-}
-
-/// Where a module's code is.
-fn text_of(module: &str) -> Option<Range<u64>> {
-    let section = fs::read_to_string(format!("/sys/module/{module}/sections/.text")).ok()?;
-    let start = u64::from_str_radix(section.trim().trim_start_matches("0x"), 16).ok()?;
-    let modules = fs::read_to_string("/proc/modules").ok()?;
-    let line = modules
-        .lines()
-        .find(|line| line.split(' ').next() == Some(module))?;
-    let size: u64 = line.split(' ').nth(1)?.parse().ok()?;
-    Some(start..start + size)
 }
 
 /// Bits for edges.

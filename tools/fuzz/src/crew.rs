@@ -244,9 +244,7 @@ impl Crew {
         let balanced = || {
             let leases = all_leases()?;
             let pinned = leases.iter().filter(|lease| lease.pins > 0).count();
-            std::fs::write("/proc/sys/vm/stat_refresh", "1")?;
-            let taken = proc::counter("/proc/vmstat", "nr_foll_pin_acquired")?;
-            let given = proc::counter("/proc/vmstat", "nr_foll_pin_released")?;
+            let (taken, given) = proc::pins_taken_and_given()?;
             let charged = self.charged()?;
             left = format!(
                 "{} leases, {pinned} of them with pins, where {} stay; {taken} pins taken, {given} given back; {charged} kB charged",

@@ -3,16 +3,13 @@
 
 use std::{
     fs::{self, File},
-    os::fd::AsRawFd,
     path::Path,
-    ptr::NonNull,
 };
 
 use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     fcntl::{fallocate, FallocateFlags},
-    sys::mman::{msync, MsFlags},
 };
 use selftests::{
     harness::Side,
@@ -144,11 +141,8 @@ impl Device {
     ///
     /// As msync(2).
     pub fn msync(&self, first: u64, pages: u64) -> Result<()> {
-        let address = self.rig.mapped.address(self.recipe.first + first);
-        let address = NonNull::new(address).context("null")?.cast();
-        let length = usize::try_from(pages)? * page_size();
-        // SAFETY: the range is mapped; the call changes no contents.
-        unsafe { msync(address, length, MsFlags::MS_SYNC) }.context("msync")
+        let synced = self.rig.mapped.msync(self.recipe.first + first, pages);
+        synced.context("msync")
     }
 
     /// Stops the device, makes durable what it wrote last, before or after the unpin, and lets go of the file. What it
@@ -222,6 +216,6 @@ fn clone(pages: u64, path: &Path) -> Result<Mapped> {
             fs::remove_file(path)?;
             Mapped::create(path, pages, Fill::Written)
         }
-        Err(errno) => Err(errno).with_context(|| format!("cloning to {}", to.as_raw_fd())),
+        Err(errno) => Err(errno).with_context(|| format!("cloning to {}", path.display())),
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The filesystem on the disk: smaller than the disk, by what lies behind it.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use nix::mount::{mount, MsFlags};
@@ -65,13 +65,14 @@ pub fn attach(disk: &Path, filesystem: Filesystem, place: &Path) -> Result<()> {
 ///
 /// The checker cannot be started.
 pub fn check(disk: &Path, filesystem: Filesystem) -> Result<Option<String>> {
-    let (program, arguments): (_, &[&str]) = match filesystem {
-        Filesystem::Ext4 => ("e2fsck", &["-f", "-n"]),
-        Filesystem::Xfs => ("xfs_repair", &["-n"]),
-        Filesystem::Btrfs => ("btrfs", &["check", "--readonly", "--check-data-csum"]),
-    };
-    let output = Command::new(program)
-        .args(arguments.iter().map(OsStr::new).chain([disk.as_os_str()]))
+    let (program, arguments) = filesystem.checker();
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if filesystem == Filesystem::Btrfs {
+        command.arg("--check-data-csum");
+    }
+    let output = command
+        .arg(disk)
         .output()
         .with_context(|| format!("starting {program}"))?;
     if output.status.success() {

@@ -6,10 +6,6 @@ use std::{fs, path::Path, time::Duration};
 use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
-    sys::{
-        signal::{kill, Signal},
-        wait::waitpid,
-    },
     unistd::{truncate, Pid},
 };
 use pinlease::monotonic;
@@ -17,7 +13,7 @@ use pinlease::monotonic;
 use crate::support::{
     channel::{channel, Receiver, Sender},
     proc::wait_for,
-    process::{self, Forked},
+    process::Tied,
 };
 
 /// What takes longer hangs.
@@ -29,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(300);
 /// Truncates a file whenever it is told to; dropping it ends it.
 #[derive(Debug)]
 pub struct Truncating {
-    process: Forked,
+    process: Tied,
     orders: Sender<()>,
     done: Receiver<(Duration, Duration, i32)>,
 }
@@ -44,7 +40,7 @@ impl Truncating {
         let (orders, mut ordered) = channel()?;
         let (report, done) = channel()?;
         let path = path.to_owned();
-        let process = process::spawn(move || loop {
+        let process = Tied::spawn(move || loop {
             ordered.receive(PAUSE)?;
             let begin = monotonic();
             let result = truncate(&path, 0);
@@ -91,14 +87,6 @@ impl Truncating {
             0 => Ok((begin, end)),
             errno => Err(Errno::from_raw(errno)).context("truncate"),
         }
-    }
-}
-
-impl Drop for Truncating {
-    fn drop(&mut self) {
-        // Cannot fail: nobody has waited for it yet.
-        let _ = kill(self.process.pid(), Signal::SIGKILL);
-        let _ = waitpid(self.process.pid(), None);
     }
 }
 

@@ -6,14 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Context as _, Result};
-use nix::{
-    errno::Errno,
-    mount::MsFlags,
-    sys::{
-        mman::{msync, MsFlags as MsyncFlags},
-        wait::WaitStatus,
-    },
-};
+use nix::{errno::Errno, mount::MsFlags, sys::wait::WaitStatus};
 
 use crate::{
     harness::{Context, Test, TestResult},
@@ -88,9 +81,7 @@ fn fdatasync(rig: &Rig, _: &Scratch) -> Result<()> {
 }
 
 fn msync_all(rig: &Rig, _: &Scratch) -> Result<()> {
-    let address = std::ptr::NonNull::new(rig.mapped.address(0)).context("null")?;
-    // SAFETY: the range is mapped; the call changes no contents.
-    unsafe { msync(address.cast(), rig.mapped.length(), MsyncFlags::MS_SYNC) }.context("msync")
+    rig.mapped.msync(0, rig.mapped.pages()).context("msync")
 }
 
 /// What the device wrote before a freeze is on the disk while it is frozen (a

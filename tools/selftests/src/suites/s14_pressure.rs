@@ -14,14 +14,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{ensure, Result};
-use nix::sys::signal::{kill, Signal};
 
 use crate::{
     harness::{Context, Test, TestResult},
     support::{
         page_size,
         proc::{counter, snapshots_from_reserve, wait_for},
-        process::{spawn, Forked},
+        process::Tied,
         DirectReader, Fill, Hog, Layer, Mapped, Requirement, Rig, RigOptions, Scratch, SwapFile,
     },
 };
@@ -57,38 +56,15 @@ const PAUSE: Duration = Duration::from_micros(200);
 /// "Bounded", under emulation and when every page has to be swapped for.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A process that uses more memory than there is; dropping it kills it.
-struct Thrasher(Option<Forked>);
-
-impl Thrasher {
-    fn start() -> Result<Self> {
-        let child = spawn(|| {
-            let mut hog = Hog::reserve(WANTED)?;
-            let mut random = fastrand::Rng::with_seed(14);
-            loop {
-                hog.touch(random.u64(..WANTED / page_size() as u64));
-            }
-        })?;
-        Ok(Self(Some(child)))
-    }
-
-    fn runs(&self) -> Result<bool> {
-        match &self.0 {
-            Some(child) => Ok(child.ended()?.is_none()),
-            None => Ok(false),
+/// A process that uses more memory than there is.
+fn thrasher() -> Result<Tied> {
+    Tied::spawn(|| {
+        let mut hog = Hog::reserve(WANTED)?;
+        let mut random = fastrand::Rng::with_seed(14);
+        loop {
+            hog.touch(random.u64(..WANTED / page_size() as u64));
         }
-    }
-}
-
-impl Drop for Thrasher {
-    fn drop(&mut self) {
-        if let Some(child) = self.0.take() {
-            let _ = kill(child.pid(), Signal::SIGKILL);
-            if let Err(error) = child.wait(LIMIT) {
-                println!("{error:#}");
-            }
-        }
-    }
+    })
 }
 
 /// How long fsyncs took.
@@ -128,14 +104,14 @@ fn check(context: &Context, fill: Fill) -> TestResult {
     let swap = SwapFile::on(&scratch.dir().join("swap"), SWAP)?;
     let before = snapshots_from_reserve()?;
     let swapped = counter("/proc/vmstat", "pswpout")?;
-    let thrasher = Thrasher::start()?;
+    let thrasher = thrasher()?;
     println!("{} MiB locked", hog.taken() >> 20);
     wait_for("swapping", LIMIT, || {
-        ensure!(thrasher.runs()?, "the other process has ended");
+        ensure!(thrasher.ended()?.is_none(), "the other process has ended");
         Ok(counter("/proc/vmstat", "pswpout")? - swapped > SWAPPED)
     })?;
     let result = race(&rig, &ordinary);
-    ensure!(thrasher.runs()?, "the other process has ended");
+    ensure!(thrasher.ended()?.is_none(), "the other process has ended");
     drop(thrasher);
     println!(
         "{} pages swapped out, {} snapshots from the reserve",

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     channel::{channel, readable, Receiver},
-    process::{self, Forked},
+    process::Tied,
 };
 
 /// What ends a breaker that waits for too long.
@@ -40,7 +40,7 @@ pub enum Handler {
 /// A breaker under way; dropping it kills it.
 #[derive(Debug)]
 pub struct Breaking {
-    process: Option<Forked>,
+    process: Tied,
     messages: Receiver<Message>,
 }
 
@@ -105,7 +105,7 @@ impl Breaking {
     /// fork(2)'s.
     pub fn begin(handler: Handler, operation: impl FnOnce() -> nix::Result<()>) -> Result<Self> {
         let (sender, messages) = channel()?;
-        let process = process::spawn(move || {
+        let process = Tied::spawn(move || {
             handle_usr1(handler)?;
             prctl::set_name(BREAKER_NAME)?;
             sender.send(&Message::Begins)?;
@@ -118,10 +118,7 @@ impl Breaking {
                 errno: result.err().map_or(0, |errno| errno as i32),
             }))
         })?;
-        let mut breaking = Self {
-            process: Some(process),
-            messages,
-        };
+        let mut breaking = Self { process, messages };
         let first = breaking.messages.receive(BURIAL)?;
         ensure!(
             matches!(first, Some(Message::Begins)),
@@ -131,12 +128,8 @@ impl Breaking {
     }
 
     /// Its process.
-    ///
-    /// # Panics
-    ///
-    /// Never: it is gone only when `self` is.
     pub fn pid(&self) -> Pid {
-        self.process.as_ref().expect("not ended").pid()
+        self.process.pid()
     }
 
     /// Sends it a signal.
@@ -170,9 +163,7 @@ impl Breaking {
         let Some(Message::Ended(broken)) = message else {
             anyhow::bail!("the breaker ended without a result");
         };
-        if let Some(process) = self.process.take() {
-            process.join().context("the breaker")?;
-        }
+        self.process.join().context("the breaker")?;
         Ok(broken)
     }
 
@@ -183,17 +174,6 @@ impl Breaking {
     /// It does not go.
     pub fn kill(mut self) -> Result<WaitStatus> {
         self.signal(Signal::SIGKILL)?;
-        let process = self.process.take().context("ended already")?;
-        process.wait(BURIAL).context("a killed breaker")
-    }
-}
-
-impl Drop for Breaking {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            // It may be gone already.
-            let _ = kill(process.pid(), Signal::SIGKILL);
-            let _ = process.wait(BURIAL);
-        }
+        self.process.wait(BURIAL).context("a killed breaker")
     }
 }

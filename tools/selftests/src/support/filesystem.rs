@@ -43,6 +43,16 @@ impl Filesystem {
         })
     }
 
+    /// Its own checker, with the arguments that make it change nothing; the disk
+    /// follows.
+    pub fn checker(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Ext4 => ("e2fsck", &["-f", "-n"]),
+            Self::Xfs => ("xfs_repair", &["-n"]),
+            Self::Btrfs => ("btrfs", &["check", "--readonly"]),
+        }
+    }
+
     /// As mount(8) knows it.
     pub fn name(self) -> &'static str {
         match self {

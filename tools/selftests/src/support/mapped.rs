@@ -137,6 +137,19 @@ impl Mapped {
         self.pages as usize * page_size()
     }
 
+    /// msync(2) of `pages` pages from page `first` on, with `MS_SYNC`.
+    ///
+    /// # Errors
+    ///
+    /// msync(2)'s errno.
+    pub fn msync(&self, first: u64, pages: u64) -> nix::Result<()> {
+        assert!(first + pages <= self.pages);
+        let address = self.address(first).cast();
+        let length = pages as usize * page_size();
+        // SAFETY: the range is mapped, and the call changes no contents.
+        Errno::result(unsafe { libc::msync(address, length, libc::MS_SYNC) }).map(drop)
+    }
+
     /// Unmaps and closes it, and leaves the file where it is.
     pub fn keep(mut self) -> PathBuf {
         self.kept = true;

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Loading and unloading of the two modules.
 
-use std::{ffi::CStr, fs::File, path::Path, time::Duration};
+use std::{
+    ffi::CStr,
+    fs::{self, File},
+    ops::Range,
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use nix::{
@@ -135,4 +141,20 @@ pub fn ensure(folder: &Path, side: Side) -> Result<()> {
         }
         other => other,
     }
+}
+
+/// Where a module's code is, but for that of its beginning and end.
+///
+/// # Errors
+///
+/// It is not loaded.
+pub fn text_of(name: &str) -> Result<Range<u64>> {
+    let path = format!("/sys/module/{name}/sections/.text");
+    let section = fs::read_to_string(&path).context(path)?;
+    let start = u64::from_str_radix(section.trim().trim_start_matches("0x"), 16)?;
+    let modules = fs::read_to_string("/proc/modules")?;
+    let mut lines = modules.lines().map(|line| line.split(' '));
+    let size = lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next())?);
+    let size: u64 = size.context("/proc/modules")?.parse()?;
+    Ok(start..start + size)
 }

@@ -67,6 +67,22 @@ pub fn snapshots_from_reserve() -> Result<u64> {
     text.trim().parse().context(path)
 }
 
+/// Pins that were taken and given back since the machine was booted, by whomever.
+///
+/// # Errors
+///
+/// The kernel does not tell.
+pub fn pins_taken_and_given() -> Result<(u64, u64)> {
+    // Adds up what each processor counted for itself.
+    fs::write("/proc/sys/vm/stat_refresh", "1")?;
+    let all = counters("/proc/vmstat")?;
+    let number = |name| all.get(name).copied().context("/proc/vmstat");
+    Ok((
+        number("nr_foll_pin_acquired")?,
+        number("nr_foll_pin_released")?,
+    ))
+}
+
 /// Functions that pinlease has redirected; the guest has no livepatches.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use anyhow::{bail, Context, Result};
 use nix::{
     sys::{
         prctl,
-        signal::Signal,
+        signal::{kill, Signal},
         wait::{waitpid, WaitPidFlag, WaitStatus},
     },
     unistd::{fork, setgroups, setresgid, setresuid, ForkResult, Gid, Pid, Uid},
@@ -103,6 +103,78 @@ impl Forked {
     /// Its process id.
     pub fn pid(&self) -> Pid {
         self.0
+    }
+}
+
+/// A process that somebody answers for: dropping it kills it, and waits until it
+/// is gone.
+#[derive(Debug)]
+pub struct Tied {
+    pid: Pid,
+    waited: bool,
+}
+
+/// What was killed and is not gone after this time hangs in the kernel.
+const BURIAL: Duration = Duration::from_secs(60);
+
+impl Tied {
+    /// As [`spawn`].
+    ///
+    /// # Errors
+    ///
+    /// fork(2)'s errno.
+    pub fn spawn(run: impl FnOnce() -> Result<()>) -> Result<Self> {
+        let Forked(pid) = spawn(run)?;
+        let waited = false;
+        Ok(Self { pid, waited })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// As [`Forked::ended`].
+    ///
+    /// # Errors
+    ///
+    /// waitpid(2)'s.
+    pub fn ended(&self) -> Result<Option<WaitStatus>> {
+        Forked(self.pid).ended()
+    }
+
+    /// As [`Forked::join`].
+    ///
+    /// # Errors
+    ///
+    /// It failed.
+    pub fn join(mut self) -> Result<()> {
+        self.waited = true;
+        Forked(self.pid).join()
+    }
+
+    /// As [`Forked::wait`].
+    ///
+    /// # Errors
+    ///
+    /// It is not gone within `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Result<WaitStatus> {
+        let status = Forked(self.pid).wait(limit)?;
+        self.waited = true;
+        Ok(status)
+    }
+}
+
+impl Drop for Tied {
+    fn drop(&mut self) {
+        if self.waited {
+            return;
+        }
+        // It may be gone already.
+        let _ = kill(self.pid, Signal::SIGKILL);
+        if let Err(error) = Forked(self.pid).wait(BURIAL) {
+            println!("{error:#}");
+        }
     }
 }
 

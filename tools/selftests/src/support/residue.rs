@@ -6,7 +6,7 @@ use std::{fs, time::Duration};
 use anyhow::{Context, Result};
 use pinlease::{Device, LeaseInfo};
 
-use super::proc::{counter, wait_for};
+use super::proc::{pins_taken_and_given, wait_for};
 
 /// Pins end shortly after the last descriptor is closed; under load, later.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -38,10 +38,7 @@ fn everything() -> Result<Vec<String>> {
             .filter(|line| line.contains("LEASE"))
             .map(ToOwned::to_owned),
     );
-    // Adds up what each processor counted for itself.
-    fs::write("/proc/sys/vm/stat_refresh", "1")?;
-    let taken = counter("/proc/vmstat", "nr_foll_pin_acquired")?;
-    let given = counter("/proc/vmstat", "nr_foll_pin_released")?;
+    let (taken, given) = pins_taken_and_given()?;
     if taken != given {
         left.push(format!("{taken} pins were taken, {given} given back"));
     }

@@ -251,11 +251,7 @@ impl Scratch {
     pub fn check(&self) -> Result<()> {
         self.umount_soon()?;
         let source = self.source.to_str().context("name of the disk")?;
-        let (program, arguments): (_, &[&str]) = match self.filesystem {
-            Filesystem::Ext4 => ("e2fsck", &["-f", "-n"]),
-            Filesystem::Xfs => ("xfs_repair", &["-n"]),
-            Filesystem::Btrfs => ("btrfs", &["check", "--readonly"]),
-        };
+        let (program, arguments) = self.filesystem.checker();
         output(program, &[arguments, &[source]].concat())?;
         self.mount(MsFlags::empty()).context("mount")
     }

@@ -5,7 +5,6 @@
 use std::{fs::File, os::unix::fs::FileExt, time::Duration};
 
 use anyhow::{ensure, Context as _};
-use nix::sys::signal::{kill, Signal};
 use pinlease::{Device, PinOptions, Policy};
 
 use super::balanced;
@@ -13,7 +12,7 @@ use crate::{
     harness::{Context, Side, TestResult},
     support::{
         modules, page_size,
-        process::{spawn, Forked},
+        process::{spawn, Tied},
         sysctl::drop_caches,
         Engine, Fill, Mapped,
     },
@@ -25,43 +24,28 @@ const GRACE: Duration = Duration::from_millis(20);
 /// Writers beside.
 const WRITERS: usize = 2;
 
-/// A process that never ends by itself; dropping it kills it.
-struct Noise(Option<Forked>);
-
-impl Noise {
-    fn start(mut round: impl FnMut() -> TestResult) -> anyhow::Result<Self> {
-        spawn(|| loop {
-            round()?;
-        })
-        .map(Some)
-        .map(Self)
-    }
-}
-
-impl Drop for Noise {
-    fn drop(&mut self) {
-        if let Some(process) = self.0.take() {
-            let _ = kill(process.pid(), Signal::SIGKILL);
-            let _ = process.wait(Duration::from_secs(60));
-        }
-    }
+/// A process that never ends by itself.
+fn noise(mut round: impl FnMut() -> TestResult) -> anyhow::Result<Tied> {
+    Tied::spawn(|| loop {
+        round()?;
+    })
 }
 
 /// `--cycles` rounds.
 pub fn under_load(context: &Context) -> TestResult {
     modules::unload_all()?;
-    let mut noise = Vec::new();
+    let mut others = Vec::new();
     for number in 0..WRITERS {
         let file = File::create(context.path(&format!("noise-{number}")))?;
         let data = vec![number as u8; 64 * page_size()];
-        noise.push(Noise::start(move || {
+        others.push(noise(move || {
             file.write_all_at(&data, 0)?;
             file.sync_data()?;
             file.set_len(data.len() as u64 / 2)?;
             Ok(())
         })?);
     }
-    noise.push(Noise::start(|| {
+    others.push(noise(|| {
         drop_caches()?;
         std::thread::sleep(Duration::from_millis(100));
         Ok(())
@@ -69,7 +53,7 @@ pub fn under_load(context: &Context) -> TestResult {
     for number in 0..context.cycles {
         round(context).with_context(|| format!("round {number}"))?;
     }
-    drop(noise);
+    drop(others);
     balanced()
 }
 

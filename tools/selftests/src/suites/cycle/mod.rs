@@ -5,7 +5,7 @@
 mod growth;
 mod load;
 
-use std::{fs, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 
@@ -13,7 +13,7 @@ use crate::{
     harness::{Context, Side, Test, TestResult},
     support::{
         modules,
-        proc::{counter, wait_for},
+        proc::{pins_taken_and_given, wait_for},
         Fill, Requirement, RigOptions,
     },
 };
@@ -40,12 +40,7 @@ fn round(context: &Context) -> TestResult {
 fn balanced() -> Result<()> {
     let mut pins = (0, 0);
     let balanced = || {
-        // Adds up what each processor counted for itself.
-        fs::write("/proc/sys/vm/stat_refresh", "1")?;
-        pins = (
-            counter("/proc/vmstat", "nr_foll_pin_acquired")?,
-            counter("/proc/vmstat", "nr_foll_pin_released")?,
-        );
+        pins = pins_taken_and_given()?;
         Ok(pins.0 == pins.1)
     };
     let waited = wait_for("all pins are given back", Duration::from_secs(5), balanced);

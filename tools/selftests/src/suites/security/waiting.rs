@@ -6,7 +6,7 @@ use std::{thread, time::Duration};
 use anyhow::{ensure, Context as _, Result};
 use nix::{
     errno::Errno,
-    sys::signal::{kill, Signal},
+    sys::signal::Signal,
     unistd::{ftruncate, setresuid, Uid},
 };
 use pinlease::{Device, EventKind, Policy};
@@ -18,7 +18,7 @@ use crate::{
         expect::errno,
         modules::Parameterised,
         page_size,
-        process::{self, Forked},
+        process::{self, Tied},
         residue, Breaking, Fill, Handler, HolderPlan, Kind, Mapped,
     },
 };
@@ -121,7 +121,7 @@ pub fn circles(context: &Context) -> TestResult {
 /// A holder that also has many threads, which wait for the leases of another file;
 /// dropping it kills it.
 struct Crowd {
-    process: Option<Forked>,
+    _process: Tied,
     /// Who broke its lease, and when it was told.
     told: Receiver<(i32, Duration)>,
 }
@@ -129,7 +129,7 @@ struct Crowd {
 impl Crowd {
     fn new(leased: &Mapped, crowded: &Mapped, threads: usize) -> Result<Self> {
         let (tell, mut told) = channel::<(i32, Duration)>()?;
-        let process = process::spawn(move || {
+        let process = Tied::spawn(move || {
             let device = Device::open()?;
             let lease = device.lease(leased).policy(Policy::Block).acquire()?;
             for _ in 0..threads {
@@ -148,7 +148,7 @@ impl Crowd {
         // Until all of them wait.
         thread::sleep(Duration::from_secs(3));
         Ok(Self {
-            process: Some(process),
+            _process: process,
             told,
         })
     }
@@ -165,15 +165,5 @@ impl Crowd {
             least = least.min(told.saturating_sub(begin));
         }
         Ok(least)
-    }
-}
-
-impl Drop for Crowd {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            // It may be gone already.
-            let _ = kill(process.pid(), Signal::SIGKILL);
-            let _ = process.wait(LIMIT);
-        }
     }
 }

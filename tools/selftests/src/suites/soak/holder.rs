@@ -2,10 +2,9 @@
 //! Who holds a lease: its device writes, it asks for durability in one of the
 //! ways that there are, and looks at the disk.
 
-use std::{ops::Range, ptr::NonNull};
+use std::ops::Range;
 
 use anyhow::{ensure, Context as _, Result};
-use nix::sys::mman::{msync, MsFlags};
 
 use super::{
     layout::{Device, DEVICES},
@@ -101,7 +100,11 @@ fn round(
         0 => rig.fsync()?,
         1 => rig.mapped.file().sync_data().context("fdatasync")?,
         2 => nix::unistd::syncfs(rig.mapped.file()).context("syncfs")?,
-        _ => sync_memory(device, rig, &part)?,
+        _ => {
+            let first = device.leased.start + part.start;
+            let synced = rig.mapped.msync(first, part.end - part.start);
+            synced.context("msync")?;
+        }
     }
     look(ground, device, reader, part, published)
 }
@@ -114,15 +117,6 @@ fn mark(device: &Device, rig: &Rig, part: &Range<u64>) -> TestResult {
         rig.lease()?.mark(offset, (part.end - part.start) * size)?;
     }
     Ok(())
-}
-
-/// msync(2) of a part of the leased pages.
-fn sync_memory(device: &Device, rig: &Rig, part: &Range<u64>) -> TestResult {
-    let address = rig.mapped.address(device.leased.start + part.start);
-    let address = NonNull::new(address).context("null")?.cast();
-    let length = (part.end - part.start) as usize * page_size();
-    // SAFETY: the range is mapped; the call changes no contents.
-    unsafe { msync(address, length, MsFlags::MS_SYNC) }.context("msync")
 }
 
 /// The disk has what was published.

@@ -2,13 +2,12 @@
 //! Random sequences of all that writes, makes durable, and pins, with few
 //! contents, so that the same ones come again and again.
 
-use std::{ops::Range, ptr::NonNull};
+use std::ops::Range;
 
 use anyhow::{ensure, Context as _, Result};
 use fastrand::Rng;
-use nix::sys::mman::{msync, MsFlags};
 
-use super::subject::{direct_write_soon, Subject, PAGE};
+use super::subject::{direct_write_soon, Subject};
 use crate::{
     harness::{Context, Side, TestResult},
     support::{sysctl::drop_caches, DirectReader, Fill, Stamp},
@@ -153,11 +152,9 @@ impl Run {
                 self.check(0..PAGES)?;
             }
             Step::Msync(pages) => {
-                let address = NonNull::new(self.subject.mapped.address(pages.start));
-                let address = address.context("null")?.cast();
-                let bytes = (pages.end - pages.start) * PAGE;
-                // SAFETY: the range is mapped; the call changes no contents.
-                unsafe { msync(address, bytes as usize, MsFlags::MS_SYNC) }.context("msync")?;
+                let count = pages.end - pages.start;
+                let synced = self.subject.mapped.msync(pages.start, count);
+                synced.context("msync")?;
                 self.check(pages)?;
             }
         }

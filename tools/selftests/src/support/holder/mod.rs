@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     channel::{channel, Receiver, Sender},
-    process::{self, Forked},
+    process::Tied,
     Mapped, Seen,
 };
 
@@ -132,7 +132,7 @@ enum Said {
 /// A holder; dropping it kills it.
 #[derive(Debug)]
 pub struct Holder {
-    process: Option<Forked>,
+    process: Tied,
     said: Receiver<Said>,
     orders: Sender<Act>,
     lease: u64,
@@ -205,9 +205,9 @@ impl HolderPlan {
     pub fn start(self, mapped: &Mapped) -> Result<Holder> {
         let (said, receiver) = channel()?;
         let (orders, receive_orders) = channel()?;
-        let process = process::spawn(move || child::run(&self, mapped, &said, receive_orders))?;
+        let process = Tied::spawn(move || child::run(&self, mapped, &said, receive_orders))?;
         let mut holder = Holder {
-            process: Some(process),
+            process,
             said: receiver,
             orders,
             lease: 0,
@@ -225,12 +225,8 @@ impl HolderPlan {
 
 impl Holder {
     /// Its process.
-    ///
-    /// # Panics
-    ///
-    /// Never: it is gone only when `self` is.
     pub fn pid(&self) -> Pid {
-        self.process.as_ref().expect("not ended").pid()
+        self.process.pid()
     }
 
     /// The id of its lease.
@@ -341,8 +337,7 @@ impl Holder {
     ///
     /// It is not within `limit`.
     pub fn gone(mut self, limit: Duration) -> Result<Ended> {
-        let process = self.process.take().context("ended already")?;
-        let status = process.wait(limit).context("the holder")?;
+        let status = self.process.wait(limit).context("the holder")?;
         self.events()?;
         Ok(Ended {
             status,
@@ -361,15 +356,5 @@ impl Holder {
             other => bail!("the holder said {other:?}"),
         }
         Ok(())
-    }
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            // It may be gone already.
-            let _ = kill(process.pid(), Signal::SIGKILL);
-            let _ = process.wait(OBEDIENCE);
-        }
     }
 }
