@@ -5,11 +5,12 @@ use std::{
     fs::{self, File},
     os::unix::fs::FileExt,
     path::Path,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
 
-use crate::harness::skip;
+use crate::{harness::skip, support::modules};
 
 const DEBUGFS: &str = "/sys/kernel/debug";
 
@@ -67,6 +68,44 @@ impl Injector {
     }
 }
 
+/// The numbers of the faults to try: 1, 2, ...; after some time with gaps that
+/// grow with the numbers.
+#[derive(Debug)]
+pub struct Numbers {
+    next: u32,
+    step: u32,
+    begin: Instant,
+    patience: Duration,
+    /// A gap is at least a number divided by this.
+    divisor: u32,
+}
+
+impl Numbers {
+    /// Without gaps for as long as `patience` says.
+    pub fn new(patience: Duration, divisor: u32) -> Self {
+        Self {
+            next: 1,
+            step: 1,
+            begin: Instant::now(),
+            patience,
+            divisor,
+        }
+    }
+}
+
+impl Iterator for Numbers {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let number = self.next;
+        if self.begin.elapsed() > self.patience {
+            self.step = self.step.max(number / self.divisor);
+        }
+        self.next = number.checked_add(self.step)?;
+        Some(number)
+    }
+}
+
 /// Injects faults into what the module does, in whichever thread: its tick, its workers, writeback.
 /// Dropping it ends that.
 #[derive(Debug)]
@@ -80,15 +119,15 @@ impl Anywhere {
     ///
     /// It cannot be set up.
     pub fn once(kind: &'static str, nth: u32) -> Result<Self> {
-        let (start, end) = text_of_module()?;
+        let text = modules::text_of("pinlease")?;
         let anywhere = Self(kind);
         for (name, value) in [
             ("probability", "0".to_owned()),
             ("task-filter", "N".to_owned()),
             ("ignore-gfp-wait", "N".to_owned()),
             ("stacktrace-depth", "32".to_owned()),
-            ("require-start", format!("{start:#x}")),
-            ("require-end", format!("{end:#x}")),
+            ("require-start", format!("{:#x}", text.start)),
+            ("require-end", format!("{:#x}", text.end)),
             ("space", "0".to_owned()),
             ("interval", nth.to_string()),
             ("times", "1".to_owned()),
@@ -139,15 +178,4 @@ impl Drop for Anywhere {
 fn set(kind: &str, name: &str, value: &str) -> Result<()> {
     let path = Path::new(DEBUGFS).join(kind).join(name);
     fs::write(&path, value).with_context(|| path.display().to_string())
-}
-
-/// Where the module's code is, but for that of its beginning and end.
-fn text_of_module() -> Result<(u64, u64)> {
-    let section = fs::read_to_string("/sys/module/pinlease/sections/.text")?;
-    let start = u64::from_str_radix(section.trim().trim_start_matches("0x"), 16)?;
-    let modules = fs::read_to_string("/proc/modules")?;
-    let line = modules.lines().find(|line| line.starts_with("pinlease "));
-    let size = line.and_then(|line| line.split(' ').nth(1));
-    let size: u64 = size.context("/proc/modules")?.parse()?;
-    Ok((start, start + size))
 }

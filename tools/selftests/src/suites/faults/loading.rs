@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The module is loaded while something fails.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{ensure, Context as _};
 use pinlease::Device;
 
-use super::injector::Injector;
+use super::injector::{Injector, Numbers};
 use crate::{
     harness::{Context, TestResult},
     support::modules,
@@ -18,10 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub fn load(context: &Context) -> TestResult {
     let injector = Injector::open()?;
     modules::unload_all()?;
-    let begin = Instant::now();
-    let (mut nth, mut step) = (1, 1);
-    let (mut refused, mut loaded) = (0, 0);
-    loop {
+    let (mut refused, mut loaded, mut end) = (0, 0, 0);
+    for nth in Numbers::new(PATIENCE, 4) {
+        end = nth;
         let (result, hit) = injector.inject(nth, || modules::load(&context.modules, "pinlease"))?;
         match &result {
             Ok(()) => loaded += u32::from(hit),
@@ -41,13 +40,9 @@ pub fn load(context: &Context) -> TestResult {
         if !hit {
             break;
         }
-        if begin.elapsed() > PATIENCE {
-            step = (nth / 4).max(step);
-        }
-        nth += step;
     }
     println!(
-        "{} faults below {nth}: {refused} times it was not loaded, {loaded} times it was",
+        "{} faults below {end}: {refused} times it was not loaded, {loaded} times it was",
         refused + loaded
     );
     ensure!(refused > 0, "no fault was injected that matters");

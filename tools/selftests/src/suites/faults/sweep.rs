@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Each operation with each fault that it can meet.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::{bail, ensure, Context as _, Result};
+use anyhow::{ensure, Context as _, Result};
 use nix::errno::Errno;
 
 use super::{
-    injector::Injector,
+    injector::{Injector, Numbers},
     scene::{Keeper, Scene},
     table::{Operation, OPERATIONS},
 };
@@ -51,24 +48,16 @@ struct Sweep {
 
 fn sweep(context: &Context, injector: &Injector, operation: &Operation) -> Result<String> {
     let mut sweep = Sweep::default();
-    let begin = Instant::now();
-    // After this they are tried with gaps.
-    let patience = Duration::from_secs(context.rounds);
-    let (mut nth, mut step) = (1, 1);
-    let end = loop {
-        if nth > MOST {
-            bail!("it never ends: {nth} faults");
-        }
+    let mut end = 0;
+    for nth in Numbers::new(Duration::from_secs(context.rounds), 10) {
+        end = nth;
+        ensure!(nth <= MOST, "it never ends: {nth} faults");
         let hit = once(context, injector, operation, nth, &mut sweep)
             .with_context(|| format!("fault {nth}"))?;
         if !hit {
-            break nth;
+            break;
         }
-        if begin.elapsed() > patience {
-            step = (nth / 10).max(step);
-        }
-        nth += step;
-    };
+    }
     ensure!(
         (sweep.injected == 0) == operation.harmless,
         "{} faults were injected",
@@ -106,14 +95,17 @@ fn once(
         *sweep.outcomes.entry(name.clone()).or_default() += 1;
     }
     if let Err(errno) = result {
-        let unhurt = operation.may_fail.first() == Some(&Errno::ETXTBSY) && errno == Errno::ETXTBSY;
-        ensure!(hit || unhurt, "it failed with {name} without a fault");
-        ensure!(operation.may_fail.contains(&errno), "it failed with {name}");
+        let refused = operation.refused && errno == Errno::ETXTBSY;
+        ensure!(hit || refused, "it failed with {name} without a fault");
+        ensure!(
+            refused || operation.may_fail.contains(&errno),
+            "it failed with {name}"
+        );
         scene.was_told(errno);
     }
     let told = scene.told;
     scene.saved()?;
-    if hit && result.is_err() && !told && operation.may_fail.first() != Some(&Errno::ETXTBSY) {
+    if hit && result.is_err() && !told && !operation.refused {
         (operation.run)(&mut scene).context("again, without a fault")?;
     }
     scene.still_works()?;

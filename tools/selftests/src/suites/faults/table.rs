@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The operations in which faults are injected.
 
-use std::os::fd::AsRawFd;
-
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use pinlease::{Device, Policy};
@@ -18,6 +16,8 @@ pub struct Operation {
     pub run: fn(&mut Scene) -> nix::Result<()>,
     /// How it may fail.
     pub may_fail: &'static [Errno],
+    /// Whether it is refused without any fault: ETXTBSY.
+    pub refused: bool,
     /// Whether it allocates and copies nothing, so that nothing can fail.
     pub harmless: bool,
 }
@@ -42,6 +42,7 @@ const fn operation(
         prepare,
         run,
         may_fail,
+        refused: false,
         harmless: false,
     }
 }
@@ -70,12 +71,10 @@ pub const OPERATIONS: &[Operation] = &[
     operation("msync", dirty, msync, STORING),
     operation("syncfs", dirty, syncfs, STORING),
     operation("buffered write", dirty, write, STORING),
-    operation(
-        "refused break",
-        attached,
-        refused,
-        &[Errno::ETXTBSY, Errno::ENOMEM, Errno::EFAULT],
-    ),
+    Operation {
+        refused: true,
+        ..operation("refused break", attached, refused, USUAL)
+    },
     operation("close", dirty, close, &[]),
 ];
 
@@ -176,20 +175,11 @@ fn fsync(scene: &mut Scene) -> nix::Result<()> {
 }
 
 fn msync(scene: &mut Scene) -> nix::Result<()> {
-    // SAFETY: the mapping stays, and nothing of it is changed.
-    let result = unsafe {
-        libc::msync(
-            scene.mapped.address(0).cast(),
-            scene.mapped.length(),
-            libc::MS_SYNC,
-        )
-    };
-    Errno::result(result).map(drop)
+    scene.mapped.msync(0, scene.mapped.pages())
 }
 
 fn syncfs(scene: &mut Scene) -> nix::Result<()> {
-    // SAFETY: no memory is involved.
-    Errno::result(unsafe { libc::syncfs(scene.mapped.file().as_raw_fd()) }).map(drop)
+    nix::unistd::syncfs(scene.mapped.file())
 }
 
 /// Of a page that is pinned; the device writes it again afterwards.
