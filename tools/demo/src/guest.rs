@@ -2,10 +2,8 @@
 //! Runs a command in a guest, by scripts/vm.
 
 use std::{
-    ffi::OsString,
     io::{self, BufRead, BufReader, Read},
-    path::PathBuf,
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Stdio},
     thread,
 };
 
@@ -13,34 +11,18 @@ use anyhow::{anyhow, Context, Result};
 use clap::Args;
 use selftests::support::Filesystem;
 
-use crate::kernel::Kernel;
+use crate::parts::GuestParts;
 
 /// What a guest is made of.
 #[derive(Args, Debug)]
 pub struct GuestOptions {
-    /// Program that boots a guest and runs a command in it.
-    #[arg(long, default_value = "scripts/vm")]
-    pub vm: PathBuf,
-    /// Its kernel.
-    #[arg(long, value_enum, default_value = "stock")]
-    pub kernel: Kernel,
-    /// Folder of the modules (for the debug kernel: in debug/) and of the
-    /// command pinlease; results go there too.
-    #[arg(long, default_value = "out")]
-    pub out: PathBuf,
-    /// Folder of the programs for the guest.
-    #[arg(long, default_value = "out/programs")]
-    pub programs: PathBuf,
-    /// More arguments for the program that boots the guest; may be repeated.
-    #[arg(long = "vm-arg", allow_hyphen_values = true)]
-    pub vm_arguments: Vec<OsString>,
+    /// Where its parts are.
+    #[command(flatten)]
+    pub parts: GuestParts,
     /// Seconds after which a guest is given up; with the debug kernel, six
     /// times as many.
     #[arg(long, default_value_t = 3600)]
     pub timeout: u64,
-    /// Filesystems; all when there is none.
-    #[arg(long = "fs", value_enum)]
-    filesystems: Vec<Filesystem>,
     /// Pages that the device writes.
     #[arg(long, default_value_t = 64)]
     pub pages: u64,
@@ -58,6 +40,9 @@ pub struct Ended {
     pub complaints: String,
 }
 
+/// The guest's memory.
+const MEMORY: &str = "1G";
+
 /// The disk of a filesystem, with all that conflicts with leases.
 fn disk(filesystem: Filesystem) -> String {
     match filesystem {
@@ -67,15 +52,6 @@ fn disk(filesystem: Filesystem) -> String {
 }
 
 impl GuestOptions {
-    /// The filesystems to run on.
-    pub fn filesystems(&self) -> Vec<Filesystem> {
-        if self.filesystems.is_empty() {
-            Filesystem::ALL.into()
-        } else {
-            self.filesystems.clone()
-        }
-    }
-
     /// Arguments that the programs of the guest have in common.
     pub fn context(&self, filesystem: Filesystem) -> Vec<String> {
         vec![
@@ -99,30 +75,28 @@ impl GuestOptions {
         arguments: &[String],
         mut line: impl FnMut(&str),
     ) -> Result<Ended> {
-        let mut command = Command::new(&self.vm);
+        let Self { parts, timeout, .. } = self;
+        let timeout = timeout * u64::from(parts.kernel.slowness());
+        let mut command = parts.boot(MEMORY);
         command
             .arg("--disk")
             .arg(disk(filesystem))
             .args(["--disk", "raw:512M", "--disk", "nvme:64M", "--edu"])
-            .arg("--timeout")
-            .arg((self.timeout * u64::from(self.kernel.slowness())).to_string())
-            .args(self.kernel.arguments());
-        let modules = self.kernel.modules(&self.out);
+            .args(["--timeout", &timeout.to_string()]);
         for file in [
-            self.programs.join(program),
-            self.programs.join("af-xdp"),
-            self.programs.join("vfio-edu"),
-            self.out.join("pinlease"),
-            modules.join("pinlease.ko"),
-            modules.join("dmasim.ko"),
-            modules.join("patch_tracking.ko"),
-            self.programs.join("examples"),
-            self.programs.join("samples"),
+            parts.programs.join(program),
+            parts.programs.join("af-xdp"),
+            parts.programs.join("vfio-edu"),
+            parts.out.join("pinlease"),
+            parts.module("pinlease.ko"),
+            parts.module("dmasim.ko"),
+            parts.module("patch_tracking.ko"),
+            parts.programs.join("examples"),
+            parts.programs.join("samples"),
         ] {
             command.arg("--file").arg(file);
         }
         let mut child = command
-            .args(&self.vm_arguments)
             .arg("--")
             .arg(format!("/pinlease/{program}"))
             .args(arguments)
@@ -130,7 +104,7 @@ impl GuestOptions {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .with_context(|| format!("starting {}", self.vm.display()))?;
+            .with_context(|| format!("starting {}", parts.vm.display()))?;
         let output = child.stdout.take().context("no standard output")?;
         let errors = child.stderr.take().context("no standard error")?;
         let errors = thread::spawn(move || drain(errors));

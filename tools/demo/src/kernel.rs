@@ -15,7 +15,7 @@ pub enum Kernel {
 }
 
 impl Kernel {
-    /// The folder of pinlease.ko and dmasim.ko for it, below `out`.
+    /// The folder of the modules for it, below `out`.
     pub fn modules(self, out: &Path) -> PathBuf {
         match self {
             Self::Stock => out.into(),
@@ -27,9 +27,17 @@ impl Kernel {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Stock => &[],
-            // Shadow memory and lock classes take their part of the memory; a
-            // poisoned page tells who writes after it was freed.
-            Self::Debug => &["--kernel=debug", "--memory=3G", "--append=page_poison=1"],
+            // A poisoned page tells who writes after it was freed.
+            Self::Debug => &["--kernel=debug", "--append=page_poison=1"],
+        }
+    }
+
+    /// The memory that it needs, if that is more than the tests do.
+    pub fn memory(self) -> Option<&'static str> {
+        match self {
+            Self::Stock => None,
+            // Shadow memory and lock classes take their part.
+            Self::Debug => Some("3G"),
         }
     }
 

@@ -8,5 +8,6 @@ pub mod filesystem_table;
 pub mod guest;
 pub mod kernel;
 pub mod output;
+pub mod parts;
 pub mod table;
 pub mod verdict;

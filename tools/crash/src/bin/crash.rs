@@ -34,7 +34,7 @@ struct Work(PathBuf);
 
 impl Work {
     fn new(options: &Options) -> Result<Self> {
-        let path = options.out.join("crash.work");
+        let path = options.parts.out.join("crash.work");
         // What was interrupted left it behind.
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
@@ -52,10 +52,10 @@ fn check(options: &Options) -> Result<bool> {
     let seed = options.seed.unwrap_or_else(|| fastrand::u64(..1 << 32));
     eprintln!("crash: seed {seed}");
     let work = Work::new(options)?;
-    let lines = File::create(options.out.join("crash.jsonl"))?;
+    let lines = File::create(options.parts.out.join("crash.jsonl"))?;
     let mut tally = Tally::default();
     let (mut last, mut right, mut failures) = (Vec::new(), true, 0);
-    for filesystem in options.filesystems() {
+    for filesystem in options.parts.filesystems() {
         let mut sitting = Sitting::new(options, filesystem, &work.0, &lines);
         // All runs first, so that there is never more than one guest.
         let mut runs = Vec::new();
@@ -158,7 +158,7 @@ fn outcome(options: &Options, filesystem: Filesystem, tally: &Tally) -> (String,
 fn replay(options: &Options, folder: &Path) -> Result<bool> {
     let (run, log) = Run::kept(folder)?;
     let work = Work::new(options)?;
-    let lines = File::create(options.out.join("crash.jsonl"))?;
+    let lines = File::create(options.parts.out.join("crash.jsonl"))?;
     let mut tally = Tally::default();
     let mut sitting = Sitting::new(options, run.filesystem, &work.0, &lines);
     sitting.judge(&run, &log, &mut tally)?;

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{bail, Context, Result};
+use demo::parts::GuestParts;
 use nix::{
     sys::signal::{kill, Signal},
     unistd::Pid,
@@ -50,7 +51,14 @@ impl Judge {
         let state = File::create(path("state.img")).context("making the disk for states")?;
         state.set_len(disk_size(filesystem))?;
         let mailbox = Sender::new(&path("mailbox.img"))?;
-        let mut child = Command::new(&options.vm)
+        let GuestParts {
+            vm,
+            programs,
+            vm_arguments,
+            ..
+        } = &options.parts;
+        // Always the stock kernel: it is the disk that is judged.
+        let mut child = Command::new(vm)
             .args(["--timeout", "0", "--memory", "768M", "--allow-findings"])
             .arg("--disk-image")
             .arg(path("state.img"))
@@ -59,15 +67,15 @@ impl Judge {
             .arg("--console")
             .arg(path("judge.console"))
             .arg("--file")
-            .arg(options.programs.join("crash-guest"))
-            .args(&options.vm_arguments)
+            .arg(programs.join("crash-guest"))
+            .args(vm_arguments)
             .args(["--", "/pinlease/crash-guest", "look"])
             .args(["--state", "/dev/disk/pinlease/raw0"])
             .args(["--mailbox", "/dev/disk/pinlease/raw1"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("starting {}", options.vm.display()))?;
+            .with_context(|| format!("starting {}", vm.display()))?;
         let output = child.stdout.take().context("no standard output")?;
         Ok(Self {
             child,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command line.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Parser;
-use selftests::support::Filesystem;
+use demo::parts::GuestParts;
 
 use crate::mutant::Mutant;
 
@@ -29,9 +29,6 @@ pub struct Options {
     /// Decides what the runs do and where the power is cut; by default another one each time.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Filesystems; all when there is none.
-    #[arg(long = "fs", value_enum)]
-    pub filesystems: Vec<Filesystem>,
     /// Cuts of one run: each run is a boot, with files and devices of its own.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub per_run: u32,
@@ -48,33 +45,15 @@ pub struct Options {
     /// Judges a kept log again, with the same cuts.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["seed", "filesystems", "mutant", "keep", "keep_all"])]
     pub replay: Option<PathBuf>,
-    /// Program that boots a guest and runs a command in it.
-    #[arg(long, default_value = "scripts/vm")]
-    pub vm: PathBuf,
-    /// More arguments for it; may be repeated.
-    #[arg(long = "vm-arg", allow_hyphen_values = true)]
-    pub vm_arguments: Vec<OsString>,
-    /// Folder of pinlease.ko and dmasim.ko; results go there too.
-    #[arg(long, default_value = "out")]
-    pub out: PathBuf,
-    /// Folder of the programs for the guest.
-    #[arg(long, default_value = "out/programs")]
-    pub programs: PathBuf,
+    /// Where the parts of guests are.
+    #[command(flatten)]
+    pub parts: GuestParts,
 }
 
 impl Options {
-    /// The filesystems to run on.
-    pub fn filesystems(&self) -> Vec<Filesystem> {
-        if self.filesystems.is_empty() {
-            Filesystem::ALL.into()
-        } else {
-            self.filesystems.clone()
-        }
-    }
-
     /// Where logs are kept.
     pub fn keep(&self) -> PathBuf {
-        let default = || self.out.join("crash.kept");
+        let default = || self.parts.out.join("crash.kept");
         self.keep.clone().unwrap_or_else(default)
     }
 }

@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{ensure, Context, Result};
@@ -17,6 +17,9 @@ use crate::{cache::Disk, geometry::disk_size, mutant::Mutant, record};
 
 /// Milliseconds between the first thing published and the end.
 const MILLISECONDS: std::ops::Range<u64> = 4_000..12_000;
+
+/// The guest's: little enough to be filled soon.
+const MEMORY: &str = "640M";
 
 /// Seconds after which a guest is given up.
 const TIMEOUT: u64 = 600;
@@ -76,11 +79,11 @@ impl Run {
     /// The guest fails before, or its kernel complains under pinlease.
     pub fn boot(&self, options: &Options, log: &Path) -> Result<()> {
         let delay = Rng::with_seed(!self.seed).u64(MILLISECONDS);
-        let mut command = Command::new(&options.vm);
+        let parts = &options.parts;
+        let timeout = TIMEOUT * u64::from(parts.kernel.slowness());
+        let mut command = parts.boot(MEMORY);
         command
-            .args(["--timeout", &TIMEOUT.to_string()])
-            // Little enough to be filled soon.
-            .args(["--memory", "640M"])
+            .args(["--timeout", &timeout.to_string()])
             .args(["--disk", &format!("raw:{}", disk_size(self.filesystem))])
             .arg("--disk-log")
             .arg(joined("raw0=", log))
@@ -92,14 +95,13 @@ impl Run {
             command.arg("--allow-findings");
         }
         for file in [
-            options.programs.join("crash-guest"),
-            options.out.join("pinlease.ko"),
-            options.out.join("dmasim.ko"),
+            parts.programs.join("crash-guest"),
+            parts.module("pinlease.ko"),
+            parts.module("dmasim.ko"),
         ] {
             command.arg("--file").arg(file);
         }
         command
-            .args(&options.vm_arguments)
             .args(["--", "/pinlease/crash-guest", "work"])
             .args(["--disk", "/dev/disk/pinlease/raw0"])
             .args(["--filesystem", self.filesystem.name()])
@@ -111,7 +113,7 @@ impl Run {
         let output = command
             .stdin(Stdio::null())
             .output()
-            .with_context(|| format!("starting {}", options.vm.display()))?;
+            .with_context(|| format!("starting {}", parts.vm.display()))?;
         ensure!(
             output.status.success(),
             "{self:?}: {}: {}",

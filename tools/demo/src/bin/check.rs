@@ -50,7 +50,7 @@ fn main() -> Result<ExitCode> {
     let report = Mutex::default();
     let progress = Progress::new(0);
     // The slowest is the last.
-    let waiting = Mutex::new(cli.guest.filesystems().into_iter().rev());
+    let waiting = Mutex::new(cli.guest.parts.filesystems().into_iter().rev());
     let next = || waiting.lock().expect("no thread panics").next();
     let work = || {
         while let Some(filesystem) = next() {
@@ -75,7 +75,11 @@ fn main() -> Result<ExitCode> {
 /// Writes the report, and says what failed.
 fn write(cli: &Cli, progress: Progress, report: Report) -> Result<ExitCode> {
     drop(progress);
-    write_json(&cli.guest.out, cli.guest.kernel.results(), &report)?;
+    write_json(
+        &cli.guest.parts.out,
+        cli.guest.parts.kernel.results(),
+        &report,
+    )?;
     for (reason, tests) in report.skipped_by_reason() {
         println!("SKIPPED, {reason}: {}", tests.join(", "));
     }
@@ -117,7 +121,7 @@ fn run(cli: &Cli, fs: Filesystem, report: &Mutex<Report>, progress: &Progress) -
     arguments.extend(cli.guest.context(fs));
     arguments.push(format!("--cycles={}", cli.cycles));
     arguments.push(format!("--minutes={}", cli.minutes));
-    let time_scale = cli.time_scale * cli.guest.kernel.slowness();
+    let time_scale = cli.time_scale * cli.guest.parts.kernel.slowness();
     arguments.push(format!("--time-scale={time_scale}"));
     arguments.extend(cli.tests.iter().cloned());
 

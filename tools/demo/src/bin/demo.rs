@@ -91,7 +91,7 @@ impl Found {
 
 fn main() -> Result<ExitCode> {
     let Cli { guest } = Cli::parse();
-    let filesystems = guest.filesystems();
+    let filesystems = guest.parts.filesystems();
     let per_guest = Side::BOTH.len() * (Scenario::ALL.len() + consumers::ALL.len());
     let expected = filesystems.len() * per_guest;
     let progress = Progress::new(expected as u64);
@@ -108,7 +108,7 @@ fn main() -> Result<ExitCode> {
         cells: found.measured.iter().filter_map(Measured::cell).collect(),
         consumers: found.consumed.iter().filter_map(Consumed::cell).collect(),
     };
-    write_json(&guest.out, "demo.json", &report)?;
+    write_json(&guest.parts.out, "demo.json", &report)?;
     let good = found.len() == expected && found.as_it_should_be();
     println!(
         "{}",

@@ -2,15 +2,15 @@
 //! The command `fuzz`, for the host: fuzzes in a guest for each filesystem, and keeps what was found.
 
 use std::{
-    ffi::OsString,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, ExitCode, Stdio},
+    process::{ExitCode, Stdio},
 };
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use demo::parts::GuestParts;
 use fuzz::finding::Finding;
 use selftests::support::Filesystem;
 
@@ -21,24 +21,12 @@ use selftests::support::Filesystem;
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// Program that boots a guest and runs a command in it.
-    #[arg(long, default_value = "scripts/vm")]
-    vm: PathBuf,
-    /// Folder of the modules; results go there, too.
-    #[arg(long, default_value = "out")]
-    out: PathBuf,
-    /// Folder of the programs for the guest.
-    #[arg(long, default_value = "out/programs")]
-    programs: PathBuf,
+    /// Where the parts of guests are.
+    #[command(flatten)]
+    parts: GuestParts,
     /// Folder of the sequences that are replayed first.
     #[arg(long, default_value = "tools/fuzz/corpus")]
     corpus: PathBuf,
-    /// More arguments for the program that boots the guest; may be repeated.
-    #[arg(long = "vm-arg", allow_hyphen_values = true)]
-    vm_arguments: Vec<OsString>,
-    /// Filesystems; all when there is none.
-    #[arg(long = "fs", value_enum)]
-    filesystems: Vec<Filesystem>,
     /// Seconds on each.
     #[arg(long, default_value_t = 300)]
     seconds: u64,
@@ -55,12 +43,8 @@ const MORE: u64 = 1200;
 
 fn main() -> Result<ExitCode> {
     let cli = Cli::parse();
-    let filesystems = match cli.filesystems.is_empty() {
-        true => Filesystem::ALL.to_vec(),
-        false => cli.filesystems.clone(),
-    };
     let mut good = true;
-    for filesystem in filesystems {
+    for filesystem in cli.parts.filesystems() {
         good &= cli.fuzz(filesystem)?;
     }
     Ok(if good {
@@ -78,32 +62,27 @@ impl Cli {
             "/pinlease/pinlease-fuzz replay /pinlease/corpus {dir} && exec /pinlease/pinlease-fuzz run {dir} --seconds {} \"$@\"",
             self.seconds
         );
-        let mut command = Command::new(&self.vm);
-        command.args([
-            "--disk",
-            &format!("{filesystem}:1G"),
-            "--memory",
-            &self.memory,
-        ]);
-        command.args(["--timeout", &(self.seconds + MORE).to_string()]);
+        let parts = &self.parts;
+        let mut command = parts.boot(&self.memory);
+        command.args(["--disk", &format!("{filesystem}:1G")]);
+        let timeout = self.seconds + MORE * u64::from(parts.kernel.slowness());
+        command.args(["--timeout", &timeout.to_string()]);
         for file in [
-            self.programs.join("pinlease-fuzz"),
-            self.out.join("pinlease.ko"),
-            self.out.join("dmasim.ko"),
+            parts.programs.join("pinlease-fuzz"),
+            parts.module("pinlease.ko"),
+            parts.module("dmasim.ko"),
             self.corpus.clone(),
         ] {
             command.arg("--file").arg(file);
         }
         command
-            .args(&self.vm_arguments)
-            .args(["--", "sh", "-c", &run, "fuzz"]);
-        command
+            .args(["--", "sh", "-c", &run, "fuzz"])
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         let mut child = command
             .spawn()
-            .with_context(|| format!("starting {}", self.vm.display()))?;
+            .with_context(|| format!("starting {}", parts.vm.display()))?;
         let output = child.stdout.take().context("no standard output")?;
         let mut findings = 0;
         for line in BufReader::new(output).lines() {
@@ -111,7 +90,7 @@ impl Cli {
             match Finding::of_line(&line) {
                 Some(finding) => {
                     findings += 1;
-                    let path = self
+                    let path = parts
                         .out
                         .join("fuzz")
                         .join(format!("{filesystem}-{findings}.json"));
