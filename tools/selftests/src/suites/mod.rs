@@ -20,6 +20,7 @@ mod reserve;
 mod run;
 pub mod s01_after_clean;
 pub mod s02_tearing;
+mod s03_power_cut;
 pub mod s04_background;
 mod s05_reclaim;
 mod s06_errors;
@@ -46,6 +47,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         equipment::TESTS,
         s01_after_clean::TESTS,
         s02_tearing::TESTS,
+        s03_power_cut::TESTS,
         s04_background::TESTS,
         s05_reclaim::TESTS,
         s06_errors::TESTS,

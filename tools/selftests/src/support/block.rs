@@ -10,12 +10,18 @@ use std::{
 use anyhow::{Context, Result};
 use nix::sys::stat::{major, minor};
 
-/// Counts what is written to one disk.
+/// Counts what is written to one disk, and how often it is flushed.
 #[derive(Debug)]
 pub struct WriteCounter {
     stat: PathBuf,
-    start: u64,
+    sectors: u64,
+    flushes: u64,
 }
+
+/// Numbers of Documentation/block/stat.rst, from 0: sectors written, and flushes
+/// that are over.
+const SECTORS: usize = 6;
+const FLUSHES: usize = 15;
 
 impl WriteCounter {
     /// Begins to count for the disk that the filesystem of `path` is on.
@@ -28,10 +34,13 @@ impl WriteCounter {
         let rdev = fs::metadata(&source)
             .with_context(|| format!("disk {}", source.display()))?
             .rdev();
-        let stat = format!("/sys/dev/block/{}:{}/stat", major(rdev), minor(rdev)).into();
-        let mut counter = Self { stat, start: 0 };
-        counter.start = counter.sectors()?;
-        Ok(counter)
+        let stat = format!("/sys/dev/block/{}:{}/stat", major(rdev), minor(rdev));
+        let stat = PathBuf::from(stat);
+        Ok(Self {
+            sectors: statistic(&stat, SECTORS)?,
+            flushes: statistic(&stat, FLUSHES)?,
+            stat,
+        })
     }
 
     /// Bytes written since then.
@@ -40,15 +49,23 @@ impl WriteCounter {
     ///
     /// The disk is gone.
     pub fn bytes(&self) -> Result<u64> {
-        Ok((self.sectors()? - self.start) * 512)
+        Ok((statistic(&self.stat, SECTORS)? - self.sectors) * 512)
     }
 
-    /// Documentation/block/stat.rst: the seventh number.
-    fn sectors(&self) -> Result<u64> {
-        let text = fs::read_to_string(&self.stat).context("statistics of the disk")?;
-        let field = text.split_whitespace().nth(6).context("short statistics")?;
-        Ok(field.parse()?)
+    /// How often it has flushed its cache since then.
+    ///
+    /// # Errors
+    ///
+    /// The disk is gone.
+    pub fn flushes(&self) -> Result<u64> {
+        Ok(statistic(&self.stat, FLUSHES)? - self.flushes)
     }
+}
+
+fn statistic(stat: &Path, number: usize) -> Result<u64> {
+    let text = fs::read_to_string(stat).context("statistics of the disk")?;
+    let mut fields = text.split_whitespace();
+    Ok(fields.nth(number).context("short statistics")?.parse()?)
 }
 
 /// The source of the mount that `path` is on; `st_dev` does not do, since
