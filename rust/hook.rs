@@ -16,6 +16,7 @@ pub(crate) mod blk_crypto_submit_bio;
 pub(crate) mod btrfs_compress_bio;
 pub(crate) mod btrfs_submit_bbio;
 pub(crate) mod call;
+pub(crate) mod do_ftruncate;
 pub(crate) mod do_truncate;
 pub(crate) mod fallocate;
 pub(crate) mod fileattr_set;
@@ -65,6 +66,7 @@ pub(crate) static HOOKS: &[&Hook] = &[
     &fallocate::HOOK,
     &remap_file_range::HOOK,
     &write_iter::HOOK,
+    &do_ftruncate::HOOK,
     &do_truncate::HOOK,
     &swap_activate::HOOK,
     &swapon::HOOK,

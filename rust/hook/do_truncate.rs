@@ -3,8 +3,9 @@
 //! Where a truncation that meets a lease waits: the caller holds freeze protection and nothing
 //! else.
 //!
-//! Callers: `vfs_truncate()` (truncate(2), ksmbd, cachefiles), `do_ftruncate()` (ftruncate(2),
-//! io_uring), `handle_truncate()` (`O_TRUNC`), and the coredump, which does not wait.
+//! Callers: `vfs_truncate()` (truncate(2), ksmbd, cachefiles), `handle_truncate()` (`O_TRUNC`), the
+//! coredump, which does not wait, and `do_ftruncate()`, which has a [hook](super::do_ftruncate) of its
+//! own and waits there.
 
 use crate::{
     bindings, filesystem,

@@ -3,7 +3,8 @@
 //! Truncation: `truncate`, `ftruncate`, `O_TRUNC`, and the same from nfsd, ksmbd and overlayfs.
 //! Extending is no conflict, unless XFS throws out a pinned folio that reaches beyond the new end.
 //!
-//! The caller holds the inode's lock; where it is [`do_truncate`](super::do_truncate), that waits.
+//! The caller holds the inode's lock; where it is [`do_truncate`](super::do_truncate) or
+//! [`do_ftruncate`](super::do_ftruncate), that waits.
 
 use crate::{
     bindings,

@@ -9,6 +9,7 @@ use selftests::{
     bench::{bench_break, bench_throttling, Throttling},
     harness::{run, Context, Format, Reporter, Side, Test},
     suites,
+    support::slowness,
 };
 
 /// Tests pinlease.  Only for a guest of its own: loads modules, changes
@@ -36,7 +37,7 @@ enum Command {
         #[arg(long, value_enum, default_value = "ktap")]
         format: Format,
         /// Multiplies the time limits, for slow machines.
-        #[arg(long, default_value_t = 1)]
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         time_scale: u32,
         #[command(flatten)]
         context: Box<Context>,
@@ -73,6 +74,7 @@ fn main() -> Result<ExitCode> {
             time_scale,
             context,
         } => {
+            slowness::set(time_scale);
             let tests = select(&names)?;
             let mut reporter = Reporter::new(std::io::stdout(), format);
             run(&tests, &sides, &context, &mut reporter, time_scale)?;

@@ -12,6 +12,7 @@ use anyhow::{ensure, Context as _, Result};
 use nix::{
     fcntl::{fallocate, FallocateFlags},
     mount::MsFlags,
+    unistd::truncate,
 };
 
 use crate::{
@@ -173,8 +174,17 @@ const TRIGGERS: &[Trigger] = &[
         on: ALL,
     },
     Trigger {
-        hook: "do_truncate",
+        hook: "do_ftruncate",
         run: |rig, _| Ok(rig.mapped.file().set_len(rig.mapped.length() as u64 * 2)?),
+        on: ALL,
+    },
+    Trigger {
+        hook: "do_truncate",
+        run: |_, scratch| {
+            let path = scratch.dir().join("truncated");
+            fs::write(&path, "truncated")?;
+            Ok(truncate(&path, 0)?)
+        },
         on: ALL,
     },
     Trigger {

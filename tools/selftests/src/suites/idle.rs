@@ -11,6 +11,7 @@ use crate::{
     harness::{Context, Test, TestResult},
     support::{
         proc::{hooked_functions, wait_for},
+        slowness,
         sysctl::{hasty_flusher, Sysctl},
         Fill, RigOptions,
     },
@@ -74,7 +75,7 @@ impl Ticks {
     /// Until what was written now is on the disk without anybody asking: it
     /// becomes dirty after a tick, and old after another one.
     fn flushed(&self) {
-        thread::sleep(self.length * 3);
+        thread::sleep(slowness::allow(self.length * 3));
     }
 }
 

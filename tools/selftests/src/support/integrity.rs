@@ -54,7 +54,7 @@ impl Integrity {
     }
 
     fn create(disk: &Path, sectors: u64) -> Result<MapperDevice> {
-        let target = format!("integrity {} 0 - D 1 internal_hash:crc32c", disk.display());
+        let target = format!("integrity {} 0 - D 1 internal_hash:sha256", disk.display());
         MapperDevice::create(NAME, sectors, &target)
     }
 

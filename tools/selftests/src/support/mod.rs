@@ -39,6 +39,7 @@ mod scratch;
 mod seen;
 mod shared;
 mod signals;
+pub mod slowness;
 pub mod soon;
 mod stamp;
 pub mod subvolume;

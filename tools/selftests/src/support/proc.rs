@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{bail, Context, Result};
 
-use super::Mapped;
+use super::{slowness, Mapped};
 
 /// Lines of /proc/locks that tell of leases of a file.
 ///
@@ -116,12 +116,14 @@ pub fn hook_hits() -> Result<BTreeMap<String, u64>> {
 ///
 /// # Errors
 ///
-/// It does not within `limit`, or cannot be checked; `what` names it.
+/// It does not within `limit` (more where everything is slow), or cannot be
+/// checked; `what` names it.
 pub fn wait_for(
     what: &str,
     limit: Duration,
     mut condition: impl FnMut() -> Result<bool>,
 ) -> Result<Duration> {
+    let limit = slowness::allow(limit);
     let begin = Instant::now();
     while !condition()? {
         if begin.elapsed() > limit {
