@@ -4,6 +4,7 @@
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
+#   make check-debug-short   some of them, in some minutes
 #   make check-crash   power cuts under a writing device: N=cuts SEED=number FS=filesystem, CRASH_ARGS=more
 #   make check-crash-mutants   whether the judge of the power cuts finds what is broken on purpose
 #   make fuzz   operations drawn by chance, on each filesystem for some minutes
@@ -25,7 +26,7 @@ SHELL := /bin/bash
 export PINLEASE_CHECK_ARGS PINLEASE_FUZZ_ARGS
 N ?= 30
 
-.PHONY: all modules debug-modules programs demo check check-debug check-crash check-crash-mutants check-regression fuzz \
+.PHONY: all modules debug-modules programs demo check check-debug check-debug-short check-crash check-crash-mutants check-regression fuzz \
 	lint unit man filesystem-table regression-table clean help
 
 all: modules programs
@@ -56,6 +57,10 @@ check: lint unit modules programs man
 
 check-debug: debug-modules programs
 	out/programs/check --kernel debug --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
+
+check-debug-short: PINLEASE_CHECK_ARGS = --fs ext4 --side pinlease --side grant \
+	s01 s08-termination.freeze hooks breaks.flow breaks.crossed uapi.pin uapi.mark grants.uring leaks
+check-debug-short: check-debug
 
 # The last lines, one for each filesystem, have the counts.
 check-crash: modules programs

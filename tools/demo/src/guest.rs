@@ -93,6 +93,8 @@ impl GuestOptions {
             parts.module("patch_tracking.ko"),
             parts.programs.join("examples"),
             parts.programs.join("samples"),
+            parts.programs.join("pinlease-fuzz"),
+            parts.programs.join("corpus"),
         ] {
             command.arg("--file").arg(file);
         }

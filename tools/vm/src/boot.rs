@@ -28,6 +28,9 @@ const CONSOLE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long QEMU may take to end when asked.
 const QEMU_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long QEMU may take to stand still: its threads may be in the middle of a write to a busy disk.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Set when we were asked to end, which we do in order: QEMU and its disks must not stay behind.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -128,7 +131,7 @@ fn stop(qemu: &mut Child) -> Result<()> {
 fn cut_power(qemu: &mut Child) -> Result<()> {
     let pid = Pid::from_raw(i32::try_from(qemu.id())?);
     kill(pid, Signal::SIGSTOP).context("stopping QEMU")?;
-    let patience = Instant::now() + QEMU_PATIENCE;
+    let patience = Instant::now() + STOP_PATIENCE;
     while !all_threads_stopped(qemu.id())? {
         ensure!(Instant::now() < patience, "QEMU does not stop");
         thread::sleep(Duration::from_millis(1));

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{ExitCode, Stdio},
 };
 
@@ -24,9 +24,6 @@ struct Cli {
     /// Where the parts of guests are.
     #[command(flatten)]
     parts: GuestParts,
-    /// Folder of the sequences that are replayed first.
-    #[arg(long, default_value = "tools/fuzz/corpus")]
-    corpus: PathBuf,
     /// Seconds on each.
     #[arg(long, default_value_t = 300)]
     seconds: u64,
@@ -71,7 +68,7 @@ impl Cli {
             parts.programs.join("pinlease-fuzz"),
             parts.module("pinlease.ko"),
             parts.module("dmasim.ko"),
-            self.corpus.clone(),
+            parts.programs.join("corpus"),
         ] {
             command.arg("--file").arg(file);
         }

@@ -66,6 +66,9 @@ pub struct Context {
     /// Folder of the samples in C.
     #[arg(long, default_value = "/pinlease/samples")]
     pub samples: PathBuf,
+    /// The fuzzer; its corpus is beside it.
+    #[arg(long, default_value = "/pinlease/pinlease-fuzz")]
+    pub fuzzer: PathBuf,
     /// Pages that a device writes.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(2..=65536))]
     pub pages: u64,

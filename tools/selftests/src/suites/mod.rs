@@ -9,6 +9,7 @@ mod equipment;
 mod examples;
 mod faults;
 mod fsyncs;
+mod fuzz;
 mod grants;
 mod hooks;
 mod idle;
@@ -78,6 +79,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         reserve::TESTS,
         faults::TESTS,
         fsyncs::TESTS,
+        fuzz::TESTS,
         soak::TESTS,
         cycle::TESTS,
         leaks::TESTS,
