@@ -18,6 +18,8 @@ use nix::{
 };
 use serde::{de::DeserializeOwned, Serialize};
 
+use super::slowness;
+
 /// Bytes that write(2) puts into a pipe at once.
 const AT_ONCE: usize = libc::PIPE_BUF;
 
@@ -83,8 +85,9 @@ impl<T: DeserializeOwned> Receiver<T> {
     ///
     /// # Errors
     ///
-    /// None comes within `limit`.
+    /// None comes within `limit` (more where everything is slow).
     pub fn receive(&mut self, limit: Duration) -> Result<Option<T>> {
+        let limit = slowness::allow(limit);
         let deadline = Instant::now() + limit;
         loop {
             if let Some(message) = self.buffered()? {

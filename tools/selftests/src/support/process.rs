@@ -19,6 +19,8 @@ use nix::{
     unistd::{fork, setgroups, setresgid, setresuid, ForkResult, Gid, Pid, Uid},
 };
 
+use super::slowness;
+
 /// The user `nobody`.
 pub const NOBODY: u32 = 65534;
 
@@ -71,8 +73,10 @@ impl Forked {
     ///
     /// # Errors
     ///
-    /// It is not within `limit`; tells where it is.
+    /// It is not within `limit` (more where everything is slow); tells where it
+    /// is.
     pub fn wait(self, limit: Duration) -> Result<WaitStatus> {
+        let limit = slowness::allow(limit);
         let begin = Instant::now();
         loop {
             let status = waitpid(self.0, Some(WaitPidFlag::WNOHANG)).context("waitpid")?;
