@@ -19,6 +19,7 @@ mod endless;
 mod event;
 mod event_queue;
 mod expiry;
+mod export;
 mod failure;
 mod filesystem;
 mod grant;
@@ -38,6 +39,7 @@ mod policy;
 mod rearm;
 mod registry;
 mod retry;
+mod scratch;
 mod snapshot;
 mod statistics;
 mod sys;
@@ -62,6 +64,7 @@ module! {
     authors: ["The pinlease authors"],
     description: "Leases on file ranges whose memory a device writes",
     license: "GPL v2",
+    imports_ns: ["DMA_BUF"],
     params: {
         leases_per_user: u64 {
             default: 1024,

@@ -13,6 +13,8 @@ pub(crate) mod btf;
 pub(crate) mod btrfs_inode;
 pub(crate) mod clock;
 pub(crate) mod cred;
+pub(crate) mod dma_buf;
+pub(crate) mod dma_table;
 pub(crate) mod fasync;
 pub(crate) mod file;
 pub(crate) mod file_lease;

@@ -60,6 +60,8 @@ pub struct LeaseInfo {
     /// With `grant`: bytes of the range in pages that anybody pins, the lease's
     /// own pins among them; else 0.
     pub granted_bytes: u64,
+    /// dma-bufs that have its pages.
+    pub exports: u32,
 }
 
 impl LeaseInfo {
@@ -95,6 +97,7 @@ impl LeaseInfo {
             // Both stay 0 when the module knows only the first version.
             grant: raw.flags & uapi::PINLEASE_ACQUIRE_GRANT != 0,
             granted_bytes: raw.granted_bytes,
+            exports: raw.exports,
         }
     }
 }
