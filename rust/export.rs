@@ -22,13 +22,13 @@ use crate::{
         lease_state::Policy,
         range::{PageRange, PAGE_SIZE},
     },
-    scratch::Scratch,
     sys::{
         clock,
         dma_buf::{self, Attached, Direction, Exported, Exporter, Handle, Wanted},
         dma_table::{DeviceTable, KernelMapping, TableKey},
         file::FileExt,
         log,
+        scratch::Scratch,
         wait_queue::WaitQueue,
     },
 };
@@ -127,7 +127,7 @@ impl Export {
     /// its end. May sleep.
     ///
     /// Errors: those of `struct pinlease_export`.
-    pub(crate) fn new(
+    pub(crate) fn of_pin(
         lease: &Lease,
         id: u64,
         offset: u64,

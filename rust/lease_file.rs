@@ -127,7 +127,7 @@ fn export(lease: &Lease, argument: usize) -> Result<isize> {
     }
     let close_on_exec = wanted.open_flags & bindings::O_CLOEXEC;
     let descriptor = FileDescriptorReservation::get_unused_fd_flags(close_on_exec)?;
-    let exported = Export::new(lease, wanted.id, wanted.offset, wanted.length, access)?;
+    let exported = Export::of_pin(lease, wanted.id, wanted.offset, wanted.length, access)?;
     Ok(exported.install(descriptor) as isize)
 }
 

@@ -4,9 +4,10 @@
 //! wrote.
 //!
 //! A [lease](lease) makes a range of a file pinnable; a [pin](pin) is user memory of that range,
-//! held for a device; writeback of a pinned page writes a [snapshot]; the page is
-//! [re-armed](rearm) whenever somebody asks for durability. The [hooks](hook) that this takes are
-//! in the kernel only while a lease exists. Documentation/ has the concepts and the reasons.
+//! held for a device, whose driver [attaches](attach) or imports it as a [dma-buf](export);
+//! writeback of a pinned page writes a [snapshot]; the page is [re-armed](rearm) whenever somebody
+//! asks for durability. The [hooks](hook) that this takes are in the kernel only while a lease
+//! exists. Documentation/ has the concepts and the reasons.
 
 mod arbiter;
 mod attach;
@@ -39,7 +40,6 @@ mod policy;
 mod rearm;
 mod registry;
 mod retry;
-mod scratch;
 mod snapshot;
 mod statistics;
 mod sys;

@@ -34,6 +34,7 @@ pub(crate) mod mm;
 pub(crate) mod module;
 pub(crate) mod operation_section;
 pub(crate) mod process;
+pub(crate) mod scratch;
 pub(crate) mod super_block;
 pub(crate) mod symbol;
 pub(crate) mod sysctl;

@@ -2,7 +2,8 @@
 
 //! Memory for who comes too late: one page in place of many, to be written and never read.
 
-use crate::{bindings, sys::dma_table::KeptPages};
+use super::dma_table::KeptPages;
+use crate::bindings;
 use kernel::{page::Page, prelude::*};
 
 /// One page, many times.
