@@ -11,15 +11,6 @@ use anyhow::{ensure, Context, Result};
 
 use crate::harness::skip;
 
-/// How vivid reaches the memory of a dma-buf.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Allocator {
-    /// By the CPU, through a mapping of the kernel (`vmap`).
-    Vmalloc,
-    /// As a device with DMA that cannot be made to give it back.
-    DmaContig,
-}
-
 /// Who provides the memory of frames.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u32)]
@@ -175,13 +166,16 @@ mod command {
     );
 }
 
-/// Loads vivid with a device for each [`Allocator`].
+/// The camera of vivid.
+const CAMERA: &str = "vivid-000-vid-cap";
+
+/// Loads vivid, which then writes by the CPU.
 fn load() -> Result<()> {
     if super::modules::is_loaded("vivid") {
         return Ok(());
     }
     let loaded = Command::new("modprobe")
-        .args(["vivid", "n_devs=2", "allocators=0,1", "node_types=1,1"])
+        .args(["vivid", "n_devs=1", "allocators=0", "node_types=1"])
         .output()
         .context("modprobe")?;
     if !loaded.status.success() {
@@ -206,16 +200,12 @@ impl Video {
     /// # Errors
     ///
     /// It is not as it should be.
-    pub fn open(allocator: Allocator, memory: Memory, count: u32) -> Result<Self> {
+    pub fn open(memory: Memory, count: u32) -> Result<Self> {
         load()?;
-        let wanted = match allocator {
-            Allocator::Vmalloc => "vivid-000-vid-cap",
-            Allocator::DmaContig => "vivid-001-vid-cap",
-        };
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .open(node(wanted)?)?;
+            .open(node(CAMERA)?)?;
         let mut video = Self {
             file,
             memory,

@@ -13,7 +13,7 @@ use crate::{
     support::{
         expect::errno,
         page_size, residue,
-        video::{Allocator, Memory, Video},
+        video::{Memory, Video},
         DirectReader, Fill, Mapped,
     },
 };
@@ -28,7 +28,7 @@ pub fn check(context: &Context) -> TestResult {
         return stock(context);
     }
     context.load_modules()?;
-    let video = Video::open(Allocator::Vmalloc, Memory::DmaBuf, BUFFERS)?;
+    let video = Video::open(Memory::DmaBuf, BUFFERS)?;
     let pages = video.frame_size().div_ceil(page_size()) as u64;
     let frames = context.frames;
     let mapped = Mapped::create(&context.path("vivid"), frames * pages, Fill::Written)?;
@@ -60,7 +60,7 @@ pub fn check(context: &Context) -> TestResult {
 
 /// What a program has today: a pointer.
 fn stock(context: &Context) -> TestResult {
-    let video = Video::open(Allocator::Vmalloc, Memory::UserPtr, BUFFERS)?;
+    let video = Video::open(Memory::UserPtr, BUFFERS)?;
     let pages = video.frame_size().div_ceil(page_size()) as u64;
     let mapped = Mapped::create(&context.path("vivid"), pages, Fill::Written)?;
     let queued = video.queue_memory(0, mapped.address(0));

@@ -18,8 +18,8 @@ use crate::{
         buffer::{receive, send},
         expect::errno,
         page_size, process, residue,
-        video::{Allocator, Memory, Video},
-        Breaking, DirectReader, Fill, Handler, Mapped,
+        video::{Memory, Video},
+        Breaking, DirectReader, Fill, Handler, Mapped, Stamp,
     },
 };
 
@@ -66,7 +66,7 @@ fn stream(video: &Video, buffers: &[DmaBuf]) -> Result<()> {
 /// durable until the stream ends.
 pub fn close(context: &Context) -> TestResult {
     context.load_modules()?;
-    let video = Video::open(Allocator::Vmalloc, Memory::DmaBuf, BUFFERS)?;
+    let video = Video::open(Memory::DmaBuf, BUFFERS)?;
     let mapped = file(context, &video)?;
     let (lease, buffers) = hold(&mapped, Policy::Refuse)?;
     stream(&video, &buffers)?;
@@ -98,14 +98,14 @@ pub fn close(context: &Context) -> TestResult {
 /// A truncation under *kill* ends the process that streams, and goes through.
 pub fn kill(context: &Context) -> TestResult {
     context.load_modules()?;
-    let video = Video::open(Allocator::Vmalloc, Memory::DmaBuf, BUFFERS)?;
+    let video = Video::open(Memory::DmaBuf, BUFFERS)?;
     let mapped = file(context, &video)?;
     drop(video);
     let (ours, theirs) = UnixStream::pair()?;
     let leased = &mapped;
     let holder = process::spawn(move || {
         let (_lease, buffers) = hold(leased, Policy::Kill)?;
-        let video = Video::open(Allocator::Vmalloc, Memory::DmaBuf, BUFFERS)?;
+        let video = Video::open(Memory::DmaBuf, BUFFERS)?;
         stream(&video, &buffers)?;
         video.dequeue()?;
         send(&theirs, leased)?;
@@ -129,24 +129,20 @@ pub fn kill(context: &Context) -> TestResult {
     residue::none_left()
 }
 
-/// Under *revoke* the import is refused, by each of vivid's ways.
+/// Under *revoke* the import is refused.
 pub fn revoke(context: &Context) -> TestResult {
     context.load_modules()?;
-    for (allocator, expected) in [
-        // Of what dma_buf_vmap() says, the driver makes this.
-        (Allocator::Vmalloc, Errno::EFAULT),
-        (Allocator::DmaContig, Errno::EOPNOTSUPP),
-    ] {
-        let video = Video::open(allocator, Memory::DmaBuf, BUFFERS)?;
-        let mapped = file(context, &video)?;
-        let (lease, buffers) = hold(&mapped, Policy::Revoke)?;
-        let queued = video.queue(0, &buffers[0]);
-        errno(&format!("VIDIOC_QBUF, {allocator:?}"), queued, expected)?;
-        drop(video);
-        drop(buffers);
-        let count = lease.query()?.exports;
-        ensure!(count == 0, "{allocator:?}: {count} dma-bufs are left");
-    }
+    let video = Video::open(Memory::DmaBuf, BUFFERS)?;
+    let mapped = file(context, &video)?;
+    let (lease, buffers) = hold(&mapped, Policy::Revoke)?;
+    // The driver makes this of whatever dma_buf_vmap() says.
+    let queued = video.queue(0, &buffers[0]);
+    errno("VIDIOC_QBUF", queued, Errno::EFAULT)?;
+    drop(video);
+    drop(buffers);
+    let count = lease.query()?.exports;
+    ensure!(count == 0, "{count} dma-bufs are left");
+    drop(lease);
     residue::none_left()
 }
 
@@ -154,7 +150,7 @@ pub fn revoke(context: &Context) -> TestResult {
 /// would warn of an error, and the file is not written.
 pub fn late(context: &Context) -> TestResult {
     context.load_modules()?;
-    let video = Video::open(Allocator::Vmalloc, Memory::DmaBuf, BUFFERS)?;
+    let video = Video::open(Memory::DmaBuf, BUFFERS)?;
     let mapped = file(context, &video)?;
     let (lease, buffers) = hold(&mapped, Policy::Refuse)?;
     drop(lease);
@@ -166,9 +162,9 @@ pub fn late(context: &Context) -> TestResult {
     }
     drop(video);
     for page in 0..mapped.pages() {
-        let stamp = crate::support::Stamp::read(&mapped.load(page), page);
+        let stamp = Stamp::read(&mapped.load(page), page);
         ensure!(
-            stamp == crate::support::Stamp::Whole(5),
+            stamp == Stamp::Whole(5),
             "page {page} was written: {stamp:?}"
         );
     }

@@ -2,8 +2,10 @@
 //! Video into a file: vivid, an importer that is not ours, captures into dma-bufs of
 //! a lease.
 //!
-//! It writes by the CPU through a mapping of the kernel, which cannot be revoked;
-//! its other allocator attaches as a device that cannot be made to give memory back.
+//! It writes by the CPU through a mapping of the kernel, which cannot be revoked.
+//! Its other allocator, with which it attaches as a device with DMA, is not tried:
+//! where an exporter refuses that, the kernel loses a reference to the dma-buf
+//! (`__prepare_dmabuf()`), and the module stays loaded for ever.
 
 mod capture;
 mod ends;
