@@ -202,6 +202,7 @@ mod tests {
             path_size: 6,
             granted_bytes: 12288,
             flags: uapi::PINLEASE_ACQUIRE_GRANT,
+            exports: 3,
             ..Default::default()
         };
         raw.comm[0] = c_char::from_ne_bytes(*b"a");
@@ -225,6 +226,7 @@ mod tests {
             path: Some("/mnt/".into()),
             grant: true,
             granted_bytes: 12288,
+            exports: 3,
         };
         assert_eq!(lease, expected);
         // What a module answers that knows only the first version.
