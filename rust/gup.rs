@@ -278,6 +278,12 @@ pub(crate) fn init() {
     unsafe { GRANTS.init() };
 }
 
+/// Gives memory back, which nobody does for a static. Once, after all else here.
+pub(crate) fn exit() {
+    let grants = core::mem::replace(&mut GRANTS.lock().0, KVec::new());
+    drop(grants);
+}
+
 /// While it lives, the current task may make long-term pins of one file.
 struct Granted {
     task: usize,

@@ -155,6 +155,9 @@ impl Drop for Machinery {
         snapshot::wait_until_written();
         failure::stop();
         snapshot::reserve::exit();
+        draining::exit();
+        gup::exit();
+        watch::exit();
         pr_info!("unloaded\n");
     }
 }
