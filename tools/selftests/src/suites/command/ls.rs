@@ -86,6 +86,7 @@ pub fn fields(context: &Context) -> TestResult {
         "1",
         "4K",
         "-",
+        "-",
         "held",
     ];
     ensure!(cells == expected, "row: {row}");
