@@ -2,7 +2,14 @@
 
 //! Pins for other drivers: the C ABI of `include/linux/pinlease.h`.
 
-use crate::{bindings, gup::Pinned, lease_file, pin::HeldPin, policy::range::PAGE_SIZE, sys::file};
+use crate::{
+    bindings,
+    gup::Pinned,
+    lease_file,
+    pin::{HeldPin, User},
+    policy::range::PAGE_SIZE,
+    sys::file,
+};
 use kernel::{error::to_result, new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
 /// A driver's use of a pin.
@@ -99,6 +106,20 @@ impl Drop for Table {
     }
 }
 
+impl User for Attachment {
+    /// Stops the driver and lets go of the pin: a driver has no choice.
+    fn revoke(&self) -> bool {
+        let mut calls = self.calls.lock();
+        if *calls == Calls::Allowed {
+            *calls = Calls::Over;
+            self.driver.revoke();
+            let memory = self.memory.lock().take();
+            drop(memory);
+        }
+        true
+    }
+}
+
 impl Attachment {
     fn new(lease_fd: c_int, pin_id: u64, driver: Driver) -> Result<Arc<Self>> {
         let lease = lease_file::of_file(&*file::of_descriptor(lease_fd)?)?;
@@ -119,18 +140,6 @@ impl Attachment {
         )?;
         pin.add_user(attachment.clone())?;
         Ok(attachment)
-    }
-
-    /// Stops the driver and lets go of the pin. May sleep.
-    pub(crate) fn revoke(&self) {
-        let mut calls = self.calls.lock();
-        if *calls == Calls::Over {
-            return;
-        }
-        *calls = Calls::Over;
-        self.driver.revoke();
-        let memory = self.memory.lock().take();
-        drop(memory);
     }
 
     /// After this the driver is not called any more.

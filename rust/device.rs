@@ -55,6 +55,7 @@ pub(crate) const QUERY: u32 = 4;
 pub(crate) const SHRINK: u32 = 5;
 pub(crate) const NEXT: u32 = 6;
 pub(crate) const WATCH: u32 = 7;
+pub(crate) const EXPORT: u32 = 8;
 
 /// Errors: `ENOTTY` when it is no command of ours.
 pub(crate) fn number(command: u32) -> Result<u32> {

@@ -23,6 +23,12 @@ pub(crate) fn init() {
     unsafe { WAITING.init() };
 }
 
+/// Gives memory back, which nobody does for a static. Once, after all else here.
+pub(crate) fn exit() {
+    let waiting = core::mem::replace(&mut *WAITING.lock(), KVec::new());
+    drop(waiting);
+}
+
 /// Takes over a lease whose pins cannot end yet; gives it back when there is no memory for that.
 /// May sleep.
 pub(crate) fn hand_over(lease: Arc<Lease>) -> Result<(), Arc<Lease>> {

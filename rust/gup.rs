@@ -15,12 +15,13 @@ use crate::{
     bindings,
     lease::Lease,
     leased_file::LeasedFile,
+    pin::HeldPin,
     policy::folio_runs::{self, Run, Step},
     policy::range::{PageRange, PAGE_SIZE},
-    sys::{file::FileExt, folio::Folio, memlock::Charge, task, vma::Vma},
+    sys::{dma_table::KeptPages, file::FileExt, folio::Folio, memlock::Charge, task, vma::Vma},
 };
 use core::sync::atomic::{AtomicUsize, Ordering};
-use kernel::{error::to_result, global_lock, prelude::*};
+use kernel::{error::to_result, global_lock, prelude::*, sync::Arc};
 
 /// User memory of a leased file, pinned for writing.
 ///
@@ -149,6 +150,21 @@ impl Pinned {
         })
     }
 
+    /// The frame number of the page with that index in the file; `None` when it is not among them.
+    pub(crate) fn frame(&self, index: u64) -> Option<c_ulong> {
+        let delta = index.checked_sub(self.range.first())?;
+        let after = self
+            .runs
+            .partition_point(|run| u64::from(run.delta) <= delta);
+        let run = self.runs.get(after.checked_sub(1)?)?;
+        if delta - u64::from(run.delta) >= u64::from(run.pages) {
+            return None;
+        }
+        // SAFETY: By the invariants the folio is kept by our pin.
+        let folio = unsafe { &*run.folio.cast::<Folio>() };
+        Some(folio.frame(index - folio.index()))
+    }
+
     /// Number of runs.
     pub(crate) fn run_count(&self) -> usize {
         self.runs.len()
@@ -161,6 +177,40 @@ impl Drop for Pinned {
             // SAFETY: By the invariants these pins are ours, and this is the end of them.
             unsafe { bindings::unpin_user_folio(run.folio, run.pages as c_ulong) };
         }
+    }
+}
+
+/// Some pages of a pin, one after the other, which it keeps.
+pub(crate) struct PinnedPages {
+    pages: KVVec<*mut bindings::page>,
+    _pin: Arc<HeldPin>,
+}
+
+// SAFETY: Pinned pages stay, whoever looks at them.
+unsafe impl Send for PinnedPages {}
+
+// SAFETY: The list does not change, and the pin keeps its pages.
+unsafe impl KeptPages for PinnedPages {
+    fn pages(&self) -> &[*mut bindings::page] {
+        &self.pages
+    }
+}
+
+impl PinnedPages {
+    /// The pages of `range`, which is part of the pin's. May sleep. Errors: `ENOMEM`.
+    pub(crate) fn of(pin: &Arc<HeldPin>, range: PageRange) -> Result<Self> {
+        let mut pages = KVVec::with_capacity(range.count() as usize, GFP_KERNEL)?;
+        for (run, folio) in pin.pages().folios() {
+            let first = pin.range().first() + u64::from(run.delta);
+            let wanted = PageRange::new(first, run.pages.into())?.intersection(&range);
+            for index in wanted.map_or(0..0, |wanted| wanted.first()..wanted.end()) {
+                pages.push(folio.page(index - folio.index()), GFP_KERNEL)?;
+            }
+        }
+        Ok(Self {
+            pages,
+            _pin: pin.clone(),
+        })
     }
 }
 
@@ -226,6 +276,12 @@ static GRANT_COUNT: AtomicUsize = AtomicUsize::new(0);
 pub(crate) fn init() {
     // SAFETY: Called once, when the module is loaded.
     unsafe { GRANTS.init() };
+}
+
+/// Gives memory back, which nobody does for a static. Once, after all else here.
+pub(crate) fn exit() {
+    let grants = core::mem::replace(&mut GRANTS.lock().0, KVec::new());
+    drop(grants);
 }
 
 /// While it lives, the current task may make long-term pins of one file.

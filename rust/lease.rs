@@ -8,6 +8,7 @@ use crate::{
     arbiter::uapi_policy,
     event::{About, Event},
     event_queue::EventQueue,
+    export::Exports,
     filesystem,
     grant::Grant,
     gup::Pinned,
@@ -57,6 +58,7 @@ pub(crate) struct Lease {
     withdrawal: Work<Lease>,
     pin_count: AtomicU64,
     pinned_pages: AtomicU64,
+    pub(crate) exports: Arc<Exports>,
 }
 
 impl_has_work! {
@@ -115,6 +117,7 @@ const DYING_MS: i64 = 5000;
 
 /// Milliseconds between looks at what passes.
 const LOOK_MS: i64 = 10;
+const LOOK_MS_MAX: i64 = 100;
 
 static NEXT_LEASE: AtomicU64 = AtomicU64::new(1);
 static NEXT_PIN: AtomicU64 = AtomicU64::new(1);
@@ -165,6 +168,7 @@ impl Lease {
         let grant = terms.grant.then(|| Grant::new(terms.range)).transpose()?;
         let room_for_grant = terms.grant.then(Room::new).transpose()?;
         let leased = file.clone();
+        let exports = Exports::new()?;
         let lease = Arc::pin_init(
             pin_init!(Self {
                 id: NEXT_LEASE.fetch_add(1, Ordering::Relaxed),
@@ -178,6 +182,7 @@ impl Lease {
                 withdrawal <- new_work!("pinlease_withdrawal"),
                 pin_count: AtomicU64::new(0),
                 pinned_pages: AtomicU64::new(0),
+                exports,
             }),
             GFP_KERNEL,
         )?;
@@ -268,7 +273,7 @@ impl Lease {
         self.valid_range()?;
         let pin = self.find_pin(id)?;
         pin.close_if_unused()?;
-        self.end_pin(&pin, Frozen::Refuse).inspect_err(|&error| {
+        self.end_pin(&pin).inspect_err(|&error| {
             if keeps_pin(error) {
                 pin.reopen();
             }
@@ -317,25 +322,20 @@ impl Lease {
     pub(crate) fn release(self: Arc<Self>) {
         self.file.arbiter.lock().close_lease(self.id);
         self.file.changed.wake_all();
-        self.revoke_users();
-        if self.try_end() {
-            return;
-        }
-        if let Err(lease) = crate::draining::hand_over(self) {
-            while !lease.end(Frozen::Wait) {
-                fsleep(Delta::from_millis(10));
+        let mut lease = self;
+        while !lease.try_end() {
+            match crate::draining::hand_over(lease) {
+                Ok(()) => return tick::look_soon(),
+                Err(kept) => lease = kept,
             }
+            fsleep(Delta::from_millis(LOOK_MS));
         }
-        tick::look_soon();
     }
 
-    /// Ends the lease unless its filesystem is frozen; true when it ended. May sleep.
+    /// Ends the lease unless its filesystem is frozen, or somebody has not let go of its pages; true
+    /// when it ended. May sleep.
     pub(crate) fn try_end(&self) -> bool {
-        self.end(Frozen::Refuse)
-    }
-
-    fn end(&self, frozen: Frozen) -> bool {
-        if !self.end_pins(frozen) || !self.others_ended(frozen) {
+        if !self.end_pins() || !self.others_ended() {
             return false;
         }
         self.file.tell_failures();
@@ -370,43 +370,39 @@ impl Lease {
     }
 
     /// Whether others have unpinned all that they pinned under it; that is dirty then.
-    fn others_ended(&self, frozen: Frozen) -> bool {
+    fn others_ended(&self) -> bool {
         let Some((range, _)) = self.state().filter(|_| self.grant.is_some()) else {
             return true;
         };
         self.pinners.have_pinned(&self.file)
             && !self.file.mapping().has_pinned(range)
-            && !self.file.rearm_others(range, frozen).is_err_and(keeps_pin)
+            && !self
+                .file
+                .rearm_others(range, Frozen::Refuse)
+                .is_err_and(keeps_pin)
     }
 
     fn pins(&self) -> impl Iterator<Item = Arc<HeldPin>> + '_ {
         self.file.pins_of(self.id)
     }
 
-    /// Stops all drivers. May sleep, and calls them.
-    fn revoke_users(&self) {
+    /// Stops devices and ends all pins; false when some stay. May sleep, and calls drivers.
+    fn end_pins(&self) -> bool {
+        let mut ended = true;
         for pin in self.pins() {
-            pin.revoke_users();
+            // What is written after that is not made dirty.
+            ended &= pin.revoke_users() && !self.end_pin(&pin).is_err_and(keeps_pin);
         }
-    }
-
-    /// Ends all pins; false when some stay. May sleep.
-    fn end_pins(&self, frozen: Frozen) -> bool {
-        for pin in self.pins() {
-            if self.end_pin(&pin, frozen).is_err_and(keeps_pin) {
-                return false;
-            }
-        }
-        true
+        ended
     }
 
     /// Makes the pin's pages dirty, unless its holder marks, and unpins them; some errors
     /// [keep](keeps_pin) the pin.
-    fn end_pin(&self, pin: &HeldPin, frozen: Frozen) -> Result {
+    fn end_pin(&self, pin: &HeldPin) -> Result {
         let rearmed = if pin.marked {
             Ok(())
         } else {
-            self.file.rearm_pin(pin, frozen)
+            self.file.rearm_pin(pin, Frozen::Refuse)
         };
         if rearmed.is_err_and(keeps_pin) {
             return rearmed;
@@ -463,12 +459,10 @@ impl WorkItem for Lease {
             this.kill_holder();
         }
         // Also of a holder that is gone, as somebody else may have a copy of its descriptor.
-        loop {
-            this.revoke_users();
-            if this.end_pins(Frozen::Refuse) {
-                break;
-            }
-            fsleep(Delta::from_millis(LOOK_MS));
+        let mut pause = LOOK_MS;
+        while !this.end_pins() {
+            fsleep(Delta::from_millis(pause));
+            pause = (2 * pause).min(LOOK_MS_MAX);
         }
         this.file.changed.wake_all();
     }

@@ -5,8 +5,9 @@
 use crate::{
     arbiter::uapi_policy,
     bindings,
-    device::{number, MARK, PIN, QUERY, SHRINK, UNPIN},
+    device::{number, EXPORT, MARK, PIN, QUERY, SHRINK, UNPIN},
     event_queue::EventQueue,
+    export::Export,
     lease::Lease,
     listing::{uapi_flags, uapi_state},
     policy::range::{PageRange, PAGE_SIZE},
@@ -14,7 +15,13 @@ use crate::{
     uapi,
 };
 use core::sync::atomic::Ordering;
-use kernel::{fs::File, prelude::*, seq_file::SeqFile, seq_print, sync::Arc};
+use kernel::{
+    fs::{file::FileDescriptorReservation, File},
+    prelude::*,
+    seq_file::SeqFile,
+    seq_print,
+    sync::Arc,
+};
 
 /// Installs a descriptor. Errors: `EMFILE`, `ENFILE`, `ENOMEM`; the lease has ended then.
 pub(crate) fn install(lease: Arc<Lease>, close_on_exec: bool) -> Result<u32> {
@@ -40,6 +47,7 @@ impl AnonFile for Lease {
             MARK => mark(lease, argument),
             QUERY => query(lease, argument),
             SHRINK => shrink(lease, argument),
+            EXPORT => export(lease, argument),
             _ => Err(ENOTTY),
         }
     }
@@ -57,6 +65,7 @@ impl AnonFile for Lease {
         seq_print!(lines, "pinlease-grant:\t{grant}\n");
         seq_print!(lines, "pinlease-pins:\t{pins}\n");
         seq_print!(lines, "pinlease-pinned-bytes:\t{}\n", pages * PAGE_SIZE);
+        seq_print!(lines, "pinlease-exports:\t{}\n", lease.exports.count());
     }
 
     fn release(lease: Arc<Self>) {
@@ -109,6 +118,19 @@ fn shrink(lease: &Lease, argument: usize) -> Result<isize> {
     lease.shrink(range).map(|()| 0)
 }
 
+fn export(lease: &Lease, argument: usize) -> Result<isize> {
+    let wanted: bindings::pinlease_export = uapi::read(argument)?;
+    let access = wanted.open_flags & bindings::O_ACCMODE;
+    let known = bindings::O_ACCMODE | bindings::O_CLOEXEC;
+    if wanted.open_flags & !known != 0 || !matches!(access, bindings::O_RDONLY | bindings::O_RDWR) {
+        return Err(EINVAL);
+    }
+    let close_on_exec = wanted.open_flags & bindings::O_CLOEXEC;
+    let descriptor = FileDescriptorReservation::get_unused_fd_flags(close_on_exec)?;
+    let exported = Export::of_pin(lease, wanted.id, wanted.offset, wanted.length, access)?;
+    Ok(exported.install(descriptor) as isize)
+}
+
 fn query(lease: &Lease, argument: usize) -> Result<isize> {
     let asked: bindings::pinlease_query = uapi::read(argument)?;
     let (range, state) = lease.state().ok_or(ENODEV)?;
@@ -130,7 +152,7 @@ fn query(lease: &Lease, argument: usize) -> Result<isize> {
         deadline_ns: state.deadline().unwrap_or(0),
         granted_bytes: lease.granted_bytes(range),
         flags: uapi_flags(lease),
-        reserved: 0,
+        exports: lease.exports.count(),
     };
     uapi::write(argument, asked.size, &answer)?;
     Ok(0)

@@ -42,7 +42,7 @@ pub(crate) fn uapi_flags(lease: &Lease) -> u32 {
 /// Tells about the next lease. May sleep. Errors: those of `struct pinlease_next`.
 pub(crate) fn next(argument: usize) -> Result<isize> {
     let asked: bindings::pinlease_next = uapi::read(argument)?;
-    if asked.reserved != 0 || asked.reserved2 != 0 {
+    if asked.reserved != 0 {
         return Err(EINVAL);
     }
     let (lease, range, state) = lease_after(asked.id).ok_or(ENOENT)?;
@@ -83,7 +83,7 @@ pub(crate) fn next(argument: usize) -> Result<isize> {
             false => 0,
         },
         flags: uapi_flags(&lease),
-        reserved2: 0,
+        exports: lease.exports.count(),
     };
     uapi::write(argument, asked.size, &answer)?;
     Ok(0)

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One pin of a lease, and the drivers that use it.
+//! One pin of a lease, and who uses it for a device: drivers that [attached](crate::attach), and
+//! dma-bufs ([`crate::export`]).
 
 use crate::{
-    arbiter::PinKey, attach::Attachment, gup::Pinned, leased_file::LeasedFile,
-    policy::range::PageRange, tick, written::Written,
+    arbiter::PinKey, gup::Pinned, leased_file::LeasedFile, policy::range::PageRange, tick,
+    written::Written,
 };
 use kernel::{new_mutex, prelude::*, sync::Arc, sync::Mutex};
+
+/// Somebody who uses a pin for a device.
+pub(crate) trait User: Send + Sync {
+    /// Takes the pages away from it; called again if that failed. True when no device has them any
+    /// more on its account, and it has let go of the pin. May sleep.
+    fn revoke(&self) -> bool;
+}
 
 /// What `PINLEASE_IOC_PIN` made.
 #[pin_data]
@@ -49,13 +57,13 @@ impl Drop for Place {
     }
 }
 
-/// Drivers that use the pin.
+/// Who uses the pin.
 struct Users {
-    attachments: KVec<Arc<Attachment>>,
+    list: KVec<Arc<dyn User>>,
     door: Door,
 }
 
-/// Whether drivers may come.
+/// Whether users may come.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Door {
     Open,
@@ -86,7 +94,7 @@ impl HeldPin {
                 marked,
                 pages,
                 written,
-                users <- new_mutex!(Users { attachments: KVec::new(), door: Door::Open }),
+                users <- new_mutex!(Users { list: KVec::new(), door: Door::Open }),
                 place,
             }),
             GFP_KERNEL,
@@ -110,32 +118,36 @@ impl HeldPin {
         self.place.footprint
     }
 
-    /// Adds a driver. Errors: `ENODEV` when the pin is going away, `ENOMEM`. May sleep.
-    pub(crate) fn add_user(&self, attachment: Arc<Attachment>) -> Result {
+    /// Adds a user. Errors: `ENODEV` when the pin is going away, `ENOMEM`. May sleep.
+    pub(crate) fn add_user(&self, user: Arc<dyn User>) -> Result {
         let mut users = self.users.lock();
         if users.door != Door::Open {
             return Err(ENODEV);
         }
-        users.attachments.push(attachment, GFP_KERNEL)?;
+        users.list.push(user, GFP_KERNEL)?;
         Ok(())
     }
 
-    /// Takes a driver out. May sleep.
-    pub(crate) fn remove_user(&self, attachment: &Attachment) {
-        self.users
-            .lock()
-            .attachments
-            .retain(|user| !core::ptr::eq(&**user, attachment));
+    /// Takes a user out. May sleep.
+    pub(crate) fn remove_user<U: ?Sized>(&self, gone: &U) {
+        let mut users = self.users.lock();
+        let place = users
+            .list
+            .iter()
+            .position(|user| core::ptr::addr_eq(&**user, gone));
+        let removed = place.and_then(|place| users.list.remove(place).ok());
+        drop(users);
+        drop(removed);
     }
 
-    /// Lets no more drivers in. Errors: `EBUSY` when there is one, `ENOENT` when somebody else is
+    /// Lets no more users in. Errors: `EBUSY` when there is one, `ENOENT` when somebody else is
     /// ending the pin. May sleep.
     pub(crate) fn close_if_unused(&self) -> Result {
         let mut users = self.users.lock();
         if users.door != Door::Open {
             return Err(ENOENT);
         }
-        if !users.attachments.is_empty() {
+        if !users.list.is_empty() {
             return Err(EBUSY);
         }
         users.door = Door::Unpinning;
@@ -150,15 +162,25 @@ impl HeldPin {
         }
     }
 
-    /// Stops every driver. May sleep, and calls them.
-    pub(crate) fn revoke_users(&self) {
-        let attachments = {
-            let mut users = self.users.lock();
-            users.door = Door::Closed;
-            core::mem::take(&mut users.attachments)
-        };
-        for attachment in &attachments {
-            attachment.revoke();
+    /// Takes the pages away from every user; false when some could not let go of them. May sleep, and
+    /// calls them.
+    pub(crate) fn revoke_users(&self) -> bool {
+        let mut place = 0;
+        loop {
+            // Not under the lock: who lets go takes it.
+            let next = {
+                let mut users = self.users.lock();
+                users.door = Door::Closed;
+                users.list.get(place).cloned()
+            };
+            let Some(user) = next else {
+                return place == 0;
+            };
+            if user.revoke() {
+                self.remove_user(&*user);
+            } else {
+                place += 1;
+            }
         }
     }
 }

@@ -4,9 +4,10 @@
 //! wrote.
 //!
 //! A [lease](lease) makes a range of a file pinnable; a [pin](pin) is user memory of that range,
-//! held for a device; writeback of a pinned page writes a [snapshot]; the page is
-//! [re-armed](rearm) whenever somebody asks for durability. The [hooks](hook) that this takes are
-//! in the kernel only while a lease exists. Documentation/ has the concepts and the reasons.
+//! held for a device, whose driver [attaches](attach) or imports it as a [dma-buf](export);
+//! writeback of a pinned page writes a [snapshot]; the page is [re-armed](rearm) whenever somebody
+//! asks for durability. The [hooks](hook) that this takes are in the kernel only while a lease
+//! exists. Documentation/ has the concepts and the reasons.
 
 mod arbiter;
 mod attach;
@@ -19,6 +20,7 @@ mod endless;
 mod event;
 mod event_queue;
 mod expiry;
+mod export;
 mod failure;
 mod filesystem;
 mod grant;
@@ -62,6 +64,7 @@ module! {
     authors: ["The pinlease authors"],
     description: "Leases on file ranges whose memory a device writes",
     license: "GPL v2",
+    imports_ns: ["DMA_BUF"],
     params: {
         leases_per_user: u64 {
             default: 1024,
@@ -152,6 +155,9 @@ impl Drop for Machinery {
         snapshot::wait_until_written();
         failure::stop();
         snapshot::reserve::exit();
+        draining::exit();
+        gup::exit();
+        watch::exit();
         pr_info!("unloaded\n");
     }
 }

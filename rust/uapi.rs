@@ -48,6 +48,7 @@ structures! {
     pinlease_shrink: 24,
     pinlease_next: 120 => 136,
     pinlease_watch: 8,
+    pinlease_export: 32,
 }
 
 /// Reads the caller's structure. May sleep.

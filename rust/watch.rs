@@ -37,6 +37,12 @@ pub(crate) fn init() {
     unsafe { WATCHES.init() };
 }
 
+/// Gives memory back, which nobody does for a static. Once, after all else here.
+pub(crate) fn exit() {
+    let watches = core::mem::replace(&mut *WATCHES.lock(), KVec::new());
+    drop(watches);
+}
+
 /// Makes a watch for the current task and returns its descriptor. May sleep.
 ///
 /// Errors: `EMFILE` also when the user has too many, `ENFILE`, `ENOMEM`.

@@ -23,6 +23,7 @@
 #include <linux/scatterlist.h>
 #include <linux/seq_file.h>
 #include <linux/statfs.h>
+#include <linux/vmalloc.h>
 #include <linux/writeback.h>
 #include <uapi/linux/pinlease.h>
 #include <linux/pinlease.h>

@@ -88,6 +88,7 @@ bool pinlease_quota_exceeded(struct inode *inode, s64 project, u64 bytes);
 
 /* log.c */
 void pinlease_log_refusal(const char *reason);
+void pinlease_log_importer(const char *device);
 
 /* block.c */
 void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp);
@@ -136,6 +137,15 @@ struct workqueue_struct *pinlease_alloc_workqueue(void);
 void pinlease_init_spin_lock(struct spinlock *lock);
 unsigned long pinlease_spin_lock_irqsave(struct spinlock *lock);
 void pinlease_spin_unlock_irqrestore(struct spinlock *lock, unsigned long flags);
+
+/* dma_buf.c */
+struct dma_resv;
+struct vm_area_struct;
+void pinlease_dma_resv_lock(struct dma_resv *resv);
+void pinlease_dma_resv_unlock(struct dma_resv *resv);
+void *pinlease_vmap(struct page **pages, unsigned int count);
+unsigned long pinlease_folio_pfn(struct folio *folio);
+void pinlease_vma_set_pfnmap(struct vm_area_struct *vma);
 
 /* btf.c */
 struct btf_type;

@@ -8,3 +8,8 @@ void pinlease_log_refusal(const char *reason)
 {
 	pr_debug("no lease: %s\n", reason);
 }
+
+void pinlease_log_importer(const char *device)
+{
+	pr_debug("no dma-buf for %s: policy revoke, and it cannot be made to give it back\n", device);
+}

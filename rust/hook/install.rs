@@ -85,7 +85,8 @@ pub(crate) fn remove() {
     empty_filter();
     state.registered = false;
     forget_from(0);
-    state.modules.clear();
+    // With its memory: nobody drops a static when the module goes.
+    state.modules = KVec::new();
     pr_info!("no lease left, hooks removed\n");
 }
 

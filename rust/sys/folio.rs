@@ -66,9 +66,15 @@ impl Folio {
     }
 
     /// Its page number `place`, of [`pages`](Self::pages).
-    pub(super) fn page(&self, place: u64) -> *mut bindings::page {
+    pub(crate) fn page(&self, place: u64) -> *mut bindings::page {
         // SAFETY: The folio is valid; nothing but an address is computed.
         unsafe { bindings::pinlease_folio_page(self.as_ptr(), place as c_ulong) }
+    }
+
+    /// The frame number of its page number `place`, of [`pages`](Self::pages).
+    pub(crate) fn frame(&self, place: u64) -> c_ulong {
+        // SAFETY: The folio is valid; its frames are consecutive.
+        unsafe { bindings::pinlease_folio_pfn(self.as_ptr()) + place as c_ulong }
     }
 
     /// Which page of the file a page of it is.

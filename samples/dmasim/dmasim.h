@@ -3,9 +3,10 @@
  * dmasim: a DMA engine made of software, for tests and demonstrations.
  *
  * Every open of /dev/dmasim is one engine.  It is given memory once, by
- * DMASIM_IOC_ATTACH (a pin of pinlease) or DMASIM_IOC_PIN_RAW (plain
- * pin_user_pages_fast(FOLL_WRITE), as a driver without pinlease does), and
- * writes it through the kernel's own mapping, unseen by page tables.
+ * DMASIM_IOC_ATTACH (a pin of pinlease), DMASIM_IOC_IMPORT (a dma-buf of
+ * anybody) or DMASIM_IOC_PIN_RAW (plain pin_user_pages_fast(FOLL_WRITE), as a
+ * driver without pinlease does), and writes it through the kernel's own
+ * mapping, unseen by page tables.
  * Closing the file stops the engine and lets go of the memory.
  *
  * What it writes: page P of the memory, counted from 0, is filled in
@@ -53,6 +54,29 @@ struct dmasim_pin_raw {
 #define DMASIM_PIN_RAW_DIRTY	(1ULL << 1)
 
 /**
+ * struct dmasim_import - DMASIM_IOC_IMPORT
+ * @fd:    a dma-buf in memory
+ * @flags: DMASIM_IMPORT_*
+ *
+ * When the exporter invalidates its mappings, the engine stops at once and
+ * unmaps.  EBUSY: the engine has memory already; EIO: the dma-buf is not in
+ * memory; else as dma_buf_get(), dma_buf_dynamic_attach() and
+ * dma_buf_map_attachment().
+ */
+struct dmasim_import {
+	__s32 fd;
+	__u32 flags;
+};
+
+/* Attach as drivers do that cannot be made to give the memory back. */
+#define DMASIM_IMPORT_STATIC	(1U << 0)
+/*
+ * A running engine has a fence in the dma-buf: when its mapping is invalidated
+ * it writes to the end of its pass, signals the fence, and unmaps then.
+ */
+#define DMASIM_IMPORT_FENCED	(1U << 1)
+
+/**
  * struct dmasim_write - DMASIM_IOC_WRITE: write once, done when it returns
  * @first_page: first page of the memory
  * @pages:      number of pages
@@ -95,7 +119,7 @@ struct dmasim_status {
 #define DMASIM_STATE_EMPTY	0	/* no memory yet */
 #define DMASIM_STATE_IDLE	1
 #define DMASIM_STATE_RUNNING	2
-#define DMASIM_STATE_REVOKED	3	/* pinlease took the memory away */
+#define DMASIM_STATE_REVOKED	3	/* the memory was taken away */
 
 #define DMASIM_IOC_TYPE		0xBD
 
@@ -105,5 +129,6 @@ struct dmasim_status {
 #define DMASIM_IOC_START	_IOW(DMASIM_IOC_TYPE, 0x43, struct dmasim_start)
 #define DMASIM_IOC_STOP		_IO(DMASIM_IOC_TYPE, 0x44)
 #define DMASIM_IOC_STATUS	_IOR(DMASIM_IOC_TYPE, 0x45, struct dmasim_status)
+#define DMASIM_IOC_IMPORT	_IOW(DMASIM_IOC_TYPE, 0x46, struct dmasim_import)
 
 #endif /* _SAMPLES_DMASIM_H */

@@ -7,16 +7,19 @@
 
 mod bindings;
 mod engine;
+mod import;
 mod memory;
 
-use engine::{Thread, LAST_GENERATION};
+use engine::{Drained, Thread, LAST_GENERATION};
+use import::{Fence, Import};
 use kernel::{
+    device::Device,
     fs::File,
     ioctl::{_IO, _IOR, _IOW},
     miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration},
     new_mutex,
     prelude::*,
-    sync::{Arc, Mutex},
+    sync::{aref::ARef, Arc, Mutex},
     transmute::{AsBytes, FromBytes},
     uaccess::{UserPtr, UserSlice},
 };
@@ -28,9 +31,10 @@ module! {
     authors: ["The pinlease authors"],
     description: "A DMA engine made of software",
     license: "GPL v2",
+    imports_ns: ["DMA_BUF"],
 }
 
-#[pin_data]
+#[pin_data(PinnedDrop)]
 struct Dmasim {
     #[pin]
     _device: MiscDeviceRegistration<Engine>,
@@ -44,22 +48,34 @@ impl kernel::InPlaceModule for Dmasim {
     }
 }
 
+#[pinned_drop]
+impl PinnedDrop for Dmasim {
+    fn drop(self: Pin<&mut Self>) {
+        // Somebody may be looking at the operations of a fence.
+        // SAFETY: May sleep.
+        unsafe { bindings::synchronize_rcu() };
+    }
+}
+
 /// One open of `/dev/dmasim`.
 #[pin_data]
 struct Engine {
+    device: ARef<Device>,
     #[pin]
     state: Mutex<State>,
 }
 
 /// What an engine has.
 ///
-/// Lock order: the engine's mutex is taken by the revoke callback, hence memory is let go without
-/// it.
+/// Lock order: the engine's mutex is taken by the revoke callback, and by that of dma-bufs with their
+/// reservation lock held; hence memory is let go without it.
 #[derive(Default)]
 struct State {
     thread: Option<Thread>,
     pages: Option<Arc<Pages>>,
     memory: Option<Memory>,
+    /// Of memory that is fenced.
+    fenced: Option<Arc<Import>>,
     /// Generation of the last complete write or pass.
     completed: u64,
     passes: u64,
@@ -73,6 +89,7 @@ const WRITE: u32 = _IOW::<bindings::dmasim_write>(TYPE, 0x42);
 const START: u32 = _IOW::<bindings::dmasim_start>(TYPE, 0x43);
 const STOP: u32 = _IO(TYPE, 0x44);
 const STATUS: u32 = _IOR::<bindings::dmasim_status>(TYPE, 0x45);
+const IMPORT: u32 = _IOW::<bindings::dmasim_import>(TYPE, 0x46);
 
 static OPERATIONS: bindings::pinlease_driver_ops = bindings::pinlease_driver_ops {
     revoke: Some(revoke),
@@ -92,13 +109,46 @@ unsafe extern "C" fn revoke(context: *mut c_void) {
     state.revoked = true;
 }
 
+static INVALIDATED: bindings::dma_buf_attach_ops = bindings::dma_buf_attach_ops {
+    allow_peer2peer: false,
+    invalidate_mappings: Some(invalidate),
+};
+
+/// The exporter of the dma-buf takes it away.
+///
+/// # Safety
+///
+/// `attachment` is that of an [`Engine`] that has not detached; its reservation lock is held.
+unsafe extern "C" fn invalidate(attachment: *mut bindings::dma_buf_attachment) {
+    // SAFETY: As the caller promises.
+    let engine: &Engine = unsafe { &*(*attachment).importer_priv.cast() };
+    let mut state = engine.state.lock();
+    state.revoked = true;
+    state.pages = None;
+    if let (Some(thread), Some(_)) = (&state.thread, &state.fenced) {
+        // It unmaps when it has signalled its fence.
+        return thread.job.drain();
+    }
+    state.stop();
+    // It may come before there is a mapping.
+    if let Some(Memory::Imported(import)) = &state.memory {
+        // SAFETY: The lock is held, and the thread has stopped.
+        unsafe { import.unmap_reserved() };
+    }
+}
+
 #[vtable]
 impl MiscDevice for Engine {
     type Ptr = Arc<Self>;
 
-    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+    fn open(_file: &File, misc: &MiscDeviceRegistration<Self>) -> Result<Arc<Self>> {
+        let device = misc.device();
+        import::set_dma_mask(device)?;
         Arc::pin_init(
-            try_pin_init!(Self { state <- new_mutex!(State::default()) }),
+            try_pin_init!(Self {
+                device: device.into(),
+                state <- new_mutex!(State::default()),
+            }),
             GFP_KERNEL,
         )
     }
@@ -112,6 +162,7 @@ impl MiscDevice for Engine {
         match command {
             ATTACH => engine.attach(read(argument)?),
             PIN_RAW => engine.pin_raw(read(argument)?),
+            IMPORT => engine.import(read(argument)?),
             WRITE => engine.write(read(argument)?),
             START => engine.start(read(argument)?),
             STOP => engine.stop(),
@@ -127,7 +178,7 @@ impl MiscDevice for Engine {
         let mut state = engine.state.lock();
         state.stop();
         state.pages = None;
-        let memory = state.memory.take();
+        let memory = (state.memory.take(), state.fenced.take());
         drop(state);
         drop(memory);
     }
@@ -172,6 +223,28 @@ impl Engine {
         self.give(Memory::Raw(pin), pages)
     }
 
+    fn import(&self, wanted: bindings::dmasim_import) -> Result {
+        const STATIC: u32 = bindings::DMASIM_IMPORT_STATIC;
+        const FENCED: u32 = bindings::DMASIM_IMPORT_FENCED;
+        if !matches!(wanted.flags, 0 | STATIC | FENCED) {
+            return Err(EINVAL);
+        }
+        let operations = (wanted.flags != STATIC).then_some(&INVALIDATED);
+        let context = core::ptr::from_ref(self).cast_mut().cast();
+        // SAFETY: The engine is in an `Arc` that its file holds, and lets go of the import in
+        // `release`.
+        let import = unsafe { Import::new(wanted.fd, &self.device, operations, context) }?;
+        let import = Arc::new(import, GFP_KERNEL)?;
+        let reserved = import.reserve();
+        // From here on it is not invalidated, so that nothing is missed.
+        let pages = reserved.map()?;
+        self.give(Memory::Imported(import.clone()), pages)?;
+        if wanted.flags == FENCED {
+            self.state.lock().fenced = Some(import.clone());
+        }
+        Ok(())
+    }
+
     /// Errors: `EBUSY` when there is memory already, `ENODEV` when it was revoked meanwhile.
     fn give(&self, memory: Memory, pages: Pages) -> Result {
         let pages = Arc::new(pages, GFP_KERNEL)?;
@@ -209,6 +282,8 @@ impl Engine {
 
     fn start(&self, wanted: bindings::dmasim_start) -> Result {
         const LONGEST_PAUSE: u64 = 60_000_000;
+        let fenced = self.state.lock().fenced.clone();
+        let reserved = fenced.as_ref().map(|import| import.reserve());
         let mut state = self.state.lock();
         let pages = state.pages()?;
         if wanted.generation > LAST_GENERATION || wanted.pause_us > LONGEST_PAUSE {
@@ -217,7 +292,19 @@ impl Engine {
         if state.thread.is_some() {
             return Err(EBUSY);
         }
-        state.thread = Some(Thread::start(pages, wanted.generation, wanted.pause_us)?);
+        let drained = match (&fenced, &reserved) {
+            (Some(import), Some(reserved)) => {
+                let fence = Fence::new()?;
+                reserved.add_fence(&fence)?;
+                Some(Drained {
+                    fence,
+                    import: import.clone(),
+                })
+            }
+            _ => None,
+        };
+        let thread = Thread::start(pages, wanted.generation, wanted.pause_us, drained)?;
+        state.thread = Some(thread);
         Ok(())
     }
 
@@ -286,7 +373,13 @@ macro_rules! arguments {
     )*};
 }
 
-arguments!(dmasim_attach, dmasim_pin_raw, dmasim_write, dmasim_start);
+arguments!(
+    dmasim_attach,
+    dmasim_pin_raw,
+    dmasim_write,
+    dmasim_start,
+    dmasim_import
+);
 
 /// Errors: `EFAULT`.
 fn read<T: Argument>(argument: usize) -> Result<T> {

@@ -2,8 +2,12 @@
 
 //! The engine: a kernel thread that writes all pages again and again.
 
-use crate::{bindings, memory::Pages};
-use core::sync::atomic::{AtomicU64, Ordering};
+use crate::{
+    bindings,
+    import::{Fence, Import},
+    memory::Pages,
+};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{error::from_err_ptr, prelude::*, sync::Arc, time::delay::fsleep, time::Delta};
 
 /// What the thread does, and how far it is.
@@ -12,6 +16,20 @@ pub(crate) struct Job {
     first_generation: u64,
     pause_us: u64,
     passes: AtomicU64,
+    /// Whether it is to end with the pass, and to unmap.
+    drain: AtomicBool,
+}
+
+/// What a thread that is not stopped but drained gives back at its end.
+pub(crate) struct Drained {
+    pub(crate) fence: Fence,
+    pub(crate) import: Arc<Import>,
+}
+
+/// What a thread gets.
+struct Own {
+    job: Arc<Job>,
+    drained: Option<Drained>,
 }
 
 /// Largest generation: it has 32 bits of a word.
@@ -42,8 +60,17 @@ impl Job {
         (self.first_generation + pass).min(LAST_GENERATION)
     }
 
+    /// Has it end with the pass that it is in.
+    pub(crate) fn drain(&self) {
+        self.drain.store(true, Ordering::Relaxed);
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drain.load(Ordering::Relaxed)
+    }
+
     fn run(&self) {
-        while !should_stop() {
+        while !should_stop() && !self.is_drained() {
             let pass = self.passes();
             for page in 0..self.pages.len() {
                 self.pages.write(page, self.generation(pass));
@@ -53,7 +80,7 @@ impl Job {
                 }
             }
             self.passes.store(pass + 1, Ordering::Release);
-            if self.pause_us != 0 {
+            if self.pause_us != 0 && !self.is_drained() {
                 fsleep(Delta::from_micros(self.pause_us as i64));
             }
         }
@@ -76,17 +103,27 @@ unsafe impl Send for Thread {}
 
 impl Thread {
     /// Starts writing. Errors: `ENOMEM`, `EINTR`.
-    pub(crate) fn start(pages: Arc<Pages>, first_generation: u64, pause_us: u64) -> Result<Self> {
+    pub(crate) fn start(
+        pages: Arc<Pages>,
+        first_generation: u64,
+        pause_us: u64,
+        drained: Option<Drained>,
+    ) -> Result<Self> {
         let job = Arc::new(
             Job {
                 pages,
                 first_generation,
                 pause_us,
                 passes: AtomicU64::new(0),
+                drain: AtomicBool::new(false),
             },
             GFP_KERNEL,
         )?;
-        let own = KBox::into_raw(KBox::new(job.clone(), GFP_KERNEL)?);
+        let own = Own {
+            job: job.clone(),
+            drained,
+        };
+        let own = KBox::into_raw(KBox::new(own, GFP_KERNEL)?);
         // SAFETY: `run` gets the box that it expects; the format has no arguments.
         let task = from_err_ptr(unsafe {
             bindings::kthread_create_on_node(
@@ -121,12 +158,19 @@ impl Drop for Thread {
 
 /// # Safety
 ///
-/// `own` is a `KBox<Arc<Job>>`.
+/// `own` is a `KBox<Own>`.
 unsafe extern "C" fn run(own: *mut c_void) -> c_int {
     // SAFETY: As the caller promises. A thread that was stopped before it ran does not come here,
     // but `start` wakes it first, and a woken thread always runs.
-    let job = unsafe { KBox::<Arc<Job>>::from_raw(own.cast()) };
+    let own = unsafe { KBox::<Own>::from_raw(own.cast()) };
+    let Own { job, drained } = KBox::into_inner(own);
     job.run();
+    if let Some(Drained { fence, import }) = drained {
+        drop(fence);
+        if job.is_drained() {
+            import.unmap();
+        }
+    }
     while !should_stop() {
         fsleep(Delta::from_millis(1));
     }

@@ -2,15 +2,22 @@
 
 //! The memory that an engine writes.
 
-use crate::bindings;
-use kernel::{error::from_err_ptr, error::to_result, prelude::*};
+use crate::{bindings, import::Import};
+use kernel::{error::from_err_ptr, error::to_result, prelude::*, sync::Arc};
 
 /// Pages that a device may write, in order.
 ///
 /// # Invariants
 ///
 /// The pages are kept by the [`Memory`] that they are of.
-pub(crate) struct Pages(KVVec<*mut bindings::page>);
+pub(crate) struct Pages(Places);
+
+/// Where they are.
+enum Places {
+    Pages(KVVec<*mut bindings::page>),
+    /// In the kernel's own mapping of all memory, found by the addresses that a device is given.
+    Addresses(KVVec<*mut u64>),
+}
 
 // SAFETY: Pages may be written by every thread.
 unsafe impl Send for Pages {}
@@ -18,26 +25,53 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
+    /// Each is that of a page, which is kept as said above.
+    pub(crate) fn of_addresses(addresses: KVVec<*mut u64>) -> Self {
+        Self(Places::Addresses(addresses))
+    }
+
     pub(crate) fn len(&self) -> u64 {
-        self.0.len() as u64
+        match &self.0 {
+            Places::Pages(pages) => pages.len() as u64,
+            Places::Addresses(addresses) => addresses.len() as u64,
+        }
     }
 
     /// Fills page `index` with what it has in `generation`, word for word, unseen by page tables.
     /// Does nothing beyond the last page.
     pub(crate) fn write(&self, index: u64, generation: u64) {
-        let Some(&page) = self.0.get(index as usize) else {
-            return;
-        };
         let word = generation << 32 | index;
-        // SAFETY: The page is kept, by the invariants, and mapped until `kunmap_local`.
-        unsafe {
-            let words = bindings::kmap_local_page(page).cast::<u64>();
-            for offset in 0..kernel::page::PAGE_SIZE / size_of::<u64>() {
-                // As a device does: each word once, in order, whatever the compiler thinks.
-                words.add(offset).write_volatile(word);
+        match &self.0 {
+            Places::Pages(pages) => {
+                let Some(&page) = pages.get(index as usize) else {
+                    return;
+                };
+                // SAFETY: The page is kept, by the invariants, and mapped until `kunmap_local`.
+                unsafe {
+                    let words = bindings::kmap_local_page(page).cast::<u64>();
+                    fill(words, word);
+                    bindings::kunmap_local(words.cast());
+                }
             }
-            bindings::kunmap_local(words.cast());
+            Places::Addresses(addresses) => {
+                if let Some(&words) = addresses.get(index as usize) {
+                    // SAFETY: The page is kept, by the invariants.
+                    unsafe { fill(words, word) };
+                }
+            }
         }
+    }
+}
+
+/// Writes as a device does: each word once, in order, whatever the compiler thinks.
+///
+/// # Safety
+///
+/// `words` is a page that may be written.
+unsafe fn fill(words: *mut u64, word: u64) {
+    for offset in 0..kernel::page::PAGE_SIZE / size_of::<u64>() {
+        // SAFETY: As the caller promises.
+        unsafe { words.add(offset).write_volatile(word) };
     }
 }
 
@@ -46,6 +80,8 @@ impl Pages {
 pub(crate) enum Memory {
     /// pinlease does.
     Attached(Attachment),
+    /// The exporter of a dma-buf does, while it is mapped.
+    Imported(Arc<Import>),
     /// A plain pin does. Let go without marking pages dirty, as io_uring lets go of its buffers.
     Raw(RawPin),
 }
@@ -102,7 +138,7 @@ impl Attachment {
             // SAFETY: As above.
             entry = unsafe { bindings::sg_next(entry) };
         }
-        Ok(Pages(pages))
+        Ok(Pages(Places::Pages(pages)))
     }
 }
 
@@ -162,7 +198,7 @@ impl RawPin {
         for &page in &self.pages {
             pages.push(page, GFP_KERNEL)?;
         }
-        Ok(Pages(pages))
+        Ok(Pages(Places::Pages(pages)))
     }
 }
 

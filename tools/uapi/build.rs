@@ -14,7 +14,7 @@ const HEADERS: [&str; 2] = [
 
 /// Commands: their `_IOW(…)` macros are beyond bindgen, so that clang is made
 /// to evaluate them as constants `<name>_NR`.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "PINLEASE_IOC_ACQUIRE",
     "PINLEASE_IOC_PIN",
     "PINLEASE_IOC_UNPIN",
@@ -23,12 +23,14 @@ const COMMANDS: [&str; 14] = [
     "PINLEASE_IOC_SHRINK",
     "PINLEASE_IOC_NEXT",
     "PINLEASE_IOC_WATCH",
+    "PINLEASE_IOC_EXPORT",
     "DMASIM_IOC_ATTACH",
     "DMASIM_IOC_PIN_RAW",
     "DMASIM_IOC_WRITE",
     "DMASIM_IOC_START",
     "DMASIM_IOC_STOP",
     "DMASIM_IOC_STATUS",
+    "DMASIM_IOC_IMPORT",
 ];
 
 fn main() -> Result<()> {

@@ -164,8 +164,8 @@ struct pinlease_pin {
  * dirty page; under PINLEASE_PIN_MARKED, what was marked.  Errors:
  *   ENOENT  no such pin
  *   ENODEV  the lease is withdrawn
- *   EBUSY   a driver is using the pin, or the filesystem is frozen; the pin
- *           stays
+ *   EBUSY   a driver is using the pin, a dma-buf has it, or the filesystem is
+ *           frozen; the pin stays
  *   ENOMEM  no memory; the pin stays
  *   ENOSPC, EDQUOT, EIO  the pages are unpinned, but could not be made dirty;
  *           fsync(2) reports it too
@@ -310,7 +310,7 @@ struct pinlease_event {
  *                is looked at; may be too many when a page has more than 1000
  *                references); else 0
  * @flags:        PINLEASE_ACQUIRE_GRANT, if it was acquired with that
- * @reserved:     0
+ * @exports:      dma-bufs that have its pages
  *
  * All fields are set by the kernel; @size becomes that of its structure.
  */
@@ -332,7 +332,7 @@ struct pinlease_query {
 	/* third version */
 	__u64 granted_bytes;
 	__u32 flags;
-	__u32 reserved;
+	__u32 exports;
 };
 
 #define PINLEASE_STATE_HELD	0
@@ -365,7 +365,7 @@ struct pinlease_query {
  * @granted_bytes: out: as PINLEASE_IOC_QUERY tells it; 0 when the caller may not
  *                see the path
  * @flags:        out: as PINLEASE_IOC_QUERY tells it
- * @reserved2:    0
+ * @exports:      out: as PINLEASE_IOC_QUERY tells it
  *
  * Tells about the lease with the next higher id.  Errors:
  *   ENOENT  there is none
@@ -392,7 +392,7 @@ struct pinlease_next {
 	/* second version */
 	__u64 granted_bytes;
 	__u32 flags;
-	__u32 reserved2;
+	__u32 exports;
 };
 
 /**
@@ -412,6 +412,43 @@ struct pinlease_watch {
 
 #define PINLEASE_WATCH_CLOEXEC	(1U << 0)
 
+/**
+ * struct pinlease_export - PINLEASE_IOC_EXPORT, on a lease
+ * @size:       sizeof(struct pinlease_export)
+ * @open_flags: O_RDONLY or O_RDWR, with or without O_CLOEXEC; only O_RDWR can
+ *              be mapped for writing.  Devices may write either way.
+ * @id:         from PINLEASE_IOC_PIN
+ * @offset:     first byte in the pin, a multiple of the page size
+ * @length:     bytes, a multiple of the page size; 0: to the end of the pin
+ *
+ * Returns a dma-buf, a file descriptor: any importer can map these pages for
+ * its device.  As long as it exists, PINLEASE_IOC_UNPIN says EBUSY.  It does
+ * not keep the lease: when that is closed, or its policy acts, the dma-buf is
+ * revoked.  Its mappings are gone then (SIGBUS), attaching and mapping say
+ * ENODEV, importers that can be invalidated have let go, and for others the
+ * lease is draining until they do.
+ *
+ * With the policy REVOKE only importers that can be invalidated may attach,
+ * others get EOPNOTSUPP; and it has no mapping for the kernel (vmap), which
+ * cannot be taken away: importers that want one, as the V4L2 drivers that
+ * write by the CPU do, get EINVAL.
+ *
+ * Errors:
+ *   EINVAL  unknown @open_flags; @offset or @length is not page-aligned, or
+ *           they overflow
+ *   ENOENT  no such pin
+ *   ENXIO   the range reaches outside of the pin
+ *   ENODEV  the pin is being released, or the lease is withdrawn
+ *   ENOMEM, EMFILE, ENFILE
+ */
+struct pinlease_export {
+	__u32 size;
+	__u32 open_flags;
+	__u64 id;
+	__u64 offset;
+	__u64 length;
+};
+
 #define PINLEASE_IOC_TYPE	0xBD
 
 #define PINLEASE_IOC_ACQUIRE	_IOW(PINLEASE_IOC_TYPE, 0, struct pinlease_acquire)
@@ -422,5 +459,6 @@ struct pinlease_watch {
 #define PINLEASE_IOC_SHRINK	_IOW(PINLEASE_IOC_TYPE, 5, struct pinlease_shrink)
 #define PINLEASE_IOC_NEXT	_IOWR(PINLEASE_IOC_TYPE, 6, struct pinlease_next)
 #define PINLEASE_IOC_WATCH	_IOW(PINLEASE_IOC_TYPE, 7, struct pinlease_watch)
+#define PINLEASE_IOC_EXPORT	_IOW(PINLEASE_IOC_TYPE, 8, struct pinlease_export)
 
 #endif /* _UAPI_LINUX_PINLEASE_H */

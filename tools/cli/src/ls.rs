@@ -77,7 +77,7 @@ mod tests {
     fn columns() {
         assert_eq!(
             table(&[]),
-            "LEASE  FILE  RANGE  HOLDER  USER  POLICY  GRACE  PINS  BYTES  GRANTED  STATE"
+            "LEASE  FILE  RANGE  HOLDER  USER  POLICY  GRACE  PINS  BYTES  GRANTED  EXPORTS  STATE"
         );
         let raw = uapi::pinlease_next {
             id: 1,
@@ -90,7 +90,7 @@ mod tests {
         let text = table(&[row]);
         assert_eq!(
             text.lines().nth(1),
-            Some("1      /a    0,4K   -       0     kill    0ns    0     0      -        held")
+            Some("1      /a    0,4K   -       0     kill    0ns    0     0      -        -        held")
         );
     }
 }

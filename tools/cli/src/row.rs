@@ -39,6 +39,8 @@ pub struct Row {
     grant: bool,
     /// What anybody pins; `null`: without a grant it is not looked for.
     granted_bytes: Option<u64>,
+    /// dma-bufs that have its pages.
+    exports: u32,
     state: String,
     /// When the policy acts, CLOCK_MONOTONIC; `null`: never, or nobody breaks.
     deadline_ns: Option<u64>,
@@ -48,9 +50,9 @@ pub struct Row {
 
 impl Row {
     /// What the table calls the cells.
-    pub const HEADER: [&str; 11] = [
+    pub const HEADER: [&str; 12] = [
         "LEASE", "FILE", "RANGE", "HOLDER", "USER", "POLICY", "GRACE", "PINS", "BYTES", "GRANTED",
-        "STATE",
+        "EXPORTS", "STATE",
     ];
 
     /// Describes `lease` at the time `now`.
@@ -75,6 +77,7 @@ impl Row {
             pinned_bytes: lease.pinned_bytes,
             grant: lease.grant,
             granted_bytes: lease.grant.then_some(lease.granted_bytes),
+            exports: lease.exports,
             state: lease.state.to_string(),
             deadline_ns: deadline.map(nanoseconds),
             remaining_ms: deadline.map(|at| milliseconds(at.saturating_sub(now))),
@@ -82,7 +85,7 @@ impl Row {
     }
 
     /// The table's cells.
-    pub fn cells(&self) -> [String; 11] {
+    pub fn cells(&self) -> [String; 12] {
         let none = || "-".to_owned();
         let holder = self.pid.map(|pid| {
             let comm = self.comm.as_deref().unwrap_or_default();
@@ -101,6 +104,10 @@ impl Row {
             self.pins.to_string(),
             bytes(self.pinned_bytes),
             self.granted_bytes.map_or_else(none, bytes),
+            match self.exports {
+                0 => none(),
+                exports => exports.to_string(),
+            },
             match remaining {
                 Some(remaining) => format!("{} {remaining}", self.state),
                 None => self.state.clone(),
@@ -168,6 +175,7 @@ mod tests {
             "2",
             "8K",
             "-",
+            "-",
             "breaking 2.5s",
         ];
         assert_eq!(cells, expected);
@@ -196,6 +204,17 @@ mod tests {
     }
 
     #[test]
+    fn exports() {
+        let exported = uapi::pinlease_next {
+            exports: 3,
+            ..raw()
+        };
+        assert_eq!(row(&exported).cells()[10], "3");
+        let json = serde_json::to_value(row(&exported)).unwrap();
+        assert_eq!(json["exports"], 3);
+    }
+
+    #[test]
     fn what_cannot_be_seen() {
         let cells = row(&uapi::pinlease_next {
             path_size: 0,
@@ -208,7 +227,7 @@ mod tests {
         assert_eq!(cells[1], "inode 12 on 0:0");
         assert_eq!(cells[3], "-");
         assert_eq!(cells[6], "-");
-        assert_eq!(cells[10], "breaking");
+        assert_eq!(cells[11], "breaking");
     }
 
     #[test]

@@ -37,7 +37,7 @@ fn layout(command: u8) -> (u32, usize, usize) {
         1 => of!(PINLEASE_IOC_PIN_NR, pinlease_pin, flags),
         2 => of!(PINLEASE_IOC_UNPIN_NR, pinlease_unpin, reserved),
         3 => of!(PINLEASE_IOC_MARK_NR, pinlease_mark, reserved),
-        4 => of!(PINLEASE_IOC_QUERY_NR, pinlease_query, reserved),
+        4 => of!(PINLEASE_IOC_QUERY_NR, pinlease_query, exports),
         5 => of!(PINLEASE_IOC_SHRINK_NR, pinlease_shrink, reserved),
         6 => of!(PINLEASE_IOC_NEXT_NR, pinlease_next, reserved),
         _ => of!(PINLEASE_IOC_WATCH_NR, pinlease_watch, flags),

@@ -36,11 +36,13 @@ arguments! {
     pinlease_query = PINLEASE_IOC_QUERY_NR,
     pinlease_shrink = PINLEASE_IOC_SHRINK_NR,
     pinlease_watch = PINLEASE_IOC_WATCH_NR,
+    pinlease_export = PINLEASE_IOC_EXPORT_NR,
     dmasim_attach = DMASIM_IOC_ATTACH_NR,
     dmasim_pin_raw = DMASIM_IOC_PIN_RAW_NR,
     dmasim_write = DMASIM_IOC_WRITE_NR,
     dmasim_start = DMASIM_IOC_START_NR,
     dmasim_status = DMASIM_IOC_STATUS_NR,
+    dmasim_import = DMASIM_IOC_IMPORT_NR,
 }
 
 /// Issues the command that takes `argument` on `fd`; returns ioctl(2)'s result.

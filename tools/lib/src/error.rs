@@ -102,13 +102,29 @@ errors! {
         ENOENT => NoSuchPin: "no such pin; it was released before",
         ENODEV => Withdrawn: "the lease is withdrawn; close it and acquire a new one",
         ENOMEM => NoMemory: "no memory; the pin stays",
-        EBUSY => InUse: "a driver is using the pin or the filesystem is frozen; detach or thaw it first",
+        EBUSY => InUse: "a driver is using the pin, a dma-buf has it, or the filesystem is frozen; detach, close or thaw it first",
         ENOSPC => NoSpace: "unpinned, but no space is left for what the device wrote; free some and write it again",
         EDQUOT => Quota: "unpinned, but the disk quota leaves no room for what the device wrote",
         EIO => Io: "unpinned, but the filesystem reports an I/O error; see the kernel log",
         EFAULT => BadAddress: "the argument is not readable",
         E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
         ENOTTY => NotLease: "the file descriptor is not a lease",
+    }
+}
+
+errors! {
+    /// Making a dma-buf failed.
+    ExportError, "cannot export" {
+        EINVAL => Misaligned: "offset and length must be multiples of the page size",
+        ENOENT => NoSuchPin: "no such pin; it was released before",
+        ENXIO => OutsidePin: "the range reaches outside of the pin",
+        ENODEV => Withdrawn: "the pin is being released, or the lease is withdrawn; acquire a new one",
+        ENOMEM => NoMemory: "no memory",
+        EMFILE => TooManyFiles: "too many open files; raise RLIMIT_NOFILE or close some",
+        ENFILE => TooManyFilesInSystem: "the system has too many open files; raise fs.file-max",
+        EFAULT => BadAddress: "the argument is not readable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
+        ENOTTY => NotLease: "the file descriptor is not a lease, or the module is older than this program",
     }
 }
 
@@ -206,6 +222,7 @@ mod tests {
         documented!(PinError: EINVAL EFAULT ENXIO ENOMEM EDQUOT EAGAIN ENODEV ENOSPC EIO EINTR);
         documented!(UnpinError: ENOENT ENODEV EBUSY ENOMEM ENOSPC EDQUOT EIO);
         documented!(MarkError: EINVAL ENXIO ENODEV EBUSY ENOSPC EDQUOT EIO);
+        documented!(ExportError: EINVAL ENOENT ENXIO ENODEV ENOMEM EMFILE ENFILE);
         documented!(ShrinkError: EINVAL ENXIO EBUSY ENODEV);
         documented!(ReadError: EAGAIN EINVAL EINTR);
         documented!(WatchError: EMFILE ENFILE ENOMEM);

@@ -13,8 +13,8 @@ use pinlease_uapi as uapi;
 use crate::{
     command::{issue, size},
     event::{read_event, read_events},
-    notify, AcquireError, Event, MarkError, Pin, PinError, PinOptions, Policy, Query, QueryError,
-    ReadError, ShrinkError, UnpinError,
+    notify, AcquireError, DmaBuf, Event, ExportError, ExportOptions, MarkError, Pin, PinError,
+    PinOptions, Policy, Query, QueryError, ReadError, ShrinkError, UnpinError,
 };
 
 /// A lease to be acquired; made by [`Device::lease`](crate::Device::lease).
@@ -136,6 +136,15 @@ impl Lease {
         };
         issue(self.as_fd(), &mut request)?;
         Ok(())
+    }
+
+    /// Makes a dma-buf of the pin `id`; for a [`Pin`] use [`Pin::export`].
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_EXPORT`.
+    pub fn export(&self, id: u64, options: ExportOptions) -> Result<DmaBuf, ExportError> {
+        DmaBuf::new(self, id, options)
     }
 
     /// Says that the device wrote these bytes of the file since the last mark.

@@ -60,6 +60,8 @@ pub struct LeaseInfo {
     /// With `grant`: bytes of the range in pages that anybody pins, the lease's
     /// own pins among them; else 0.
     pub granted_bytes: u64,
+    /// dma-bufs that have its pages.
+    pub exports: u32,
 }
 
 impl LeaseInfo {
@@ -95,6 +97,7 @@ impl LeaseInfo {
             // Both stay 0 when the module knows only the first version.
             grant: raw.flags & uapi::PINLEASE_ACQUIRE_GRANT != 0,
             granted_bytes: raw.granted_bytes,
+            exports: raw.exports,
         }
     }
 }
@@ -199,6 +202,7 @@ mod tests {
             path_size: 6,
             granted_bytes: 12288,
             flags: uapi::PINLEASE_ACQUIRE_GRANT,
+            exports: 3,
             ..Default::default()
         };
         raw.comm[0] = c_char::from_ne_bytes(*b"a");
@@ -222,6 +226,7 @@ mod tests {
             path: Some("/mnt/".into()),
             grant: true,
             granted_bytes: 12288,
+            exports: 3,
         };
         assert_eq!(lease, expected);
         // What a module answers that knows only the first version.

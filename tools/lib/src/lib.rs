@@ -29,6 +29,7 @@ mod command;
 mod device;
 mod error;
 mod event;
+mod export;
 pub mod host;
 mod lease;
 mod leases;
@@ -45,10 +46,11 @@ mod watch;
 pub use command::{issue, issue_next, Argument};
 pub use device::{Device, DEVICE_PATH};
 pub use error::{
-    AcquireError, ListError, MarkError, OpenError, PinError, QueryError, ReadError, ShrinkError,
-    UnpinError, WatchError,
+    AcquireError, ExportError, ListError, MarkError, OpenError, PinError, QueryError, ReadError,
+    ShrinkError, UnpinError, WatchError,
 };
 pub use event::{Event, EventKind};
+pub use export::{DmaBuf, ExportOptions};
 pub use lease::{Lease, LeaseBuilder};
 pub use leases::{LeaseInfo, Leases};
 pub use map::map_shared;

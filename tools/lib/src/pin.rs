@@ -7,7 +7,7 @@ use pinlease_uapi as uapi;
 
 use crate::{
     command::{issue, size},
-    Lease, PinError, UnpinError,
+    DmaBuf, ExportError, ExportOptions, Lease, PinError, UnpinError,
 };
 
 /// How to pin.
@@ -73,6 +73,16 @@ impl<'lease> Pin<'lease> {
     /// The lease that it was made on.
     pub fn lease(&self) -> &'lease Lease {
         self.lease
+    }
+
+    /// Makes a dma-buf of it.  The memory stays pinned as long as that exists:
+    /// until then [`release`](Self::release) says [`UnpinError::InUse`].
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_EXPORT`.
+    pub fn export(&self, options: ExportOptions) -> Result<DmaBuf, ExportError> {
+        self.lease.export(self.id, options)
     }
 
     /// Unpins, and tells whether what the device wrote became dirty in the file.

@@ -43,6 +43,8 @@ pub struct Query {
     /// With `grant`: bytes of the range in pages that anybody pins, the lease's
     /// own pins among them; else 0.
     pub granted_bytes: u64,
+    /// dma-bufs that have its pages.
+    pub exports: u32,
 }
 
 impl From<uapi::pinlease_query> for Query {
@@ -64,6 +66,7 @@ impl From<uapi::pinlease_query> for Query {
             // and these when it knows only the second.
             grant: raw.flags & uapi::PINLEASE_ACQUIRE_GRANT != 0,
             granted_bytes: raw.granted_bytes,
+            exports: raw.exports,
         }
     }
 }

@@ -74,6 +74,13 @@ fn pinlease() {
         7,
         pinlease_watch
     );
+    same!(
+        PINLEASE_IOC_EXPORT_NR,
+        request_code_write,
+        T,
+        8,
+        pinlease_export
+    );
 }
 
 /// Programs and modules of different age meet: what is published keeps its
@@ -87,6 +94,7 @@ fn sizes() {
     assert_eq!(size_of::<pinlease_shrink>(), 24);
     assert_eq!(size_of::<pinlease_event>(), 96);
     assert_eq!(size_of::<pinlease_watch>(), 8);
+    assert_eq!(size_of::<pinlease_export>(), 32);
     // The first version of the query ended before `id`, the second before
     // `granted_bytes`.
     assert_eq!(core::mem::offset_of!(pinlease_query, id), 72);
@@ -134,5 +142,12 @@ fn dmasim() {
         T,
         0x45,
         dmasim_status
+    );
+    same!(
+        DMASIM_IOC_IMPORT_NR,
+        request_code_write,
+        T,
+        0x46,
+        dmasim_import
     );
 }

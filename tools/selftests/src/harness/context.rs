@@ -78,6 +78,12 @@ pub struct Context {
     /// Rounds of the test that loads and unloads the module.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub cycles: u64,
+    /// Frames of video that are captured.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u64).range(8..))]
+    pub frames: u64,
+    /// Revokes of dma-bufs in the middle of transfers.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub revokes: u64,
     /// Minutes of the long tests: of the soak, and that a lease is idle; 0:
     /// seconds.
     #[arg(long, default_value_t = 0)]

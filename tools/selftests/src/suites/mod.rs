@@ -5,6 +5,7 @@ mod breaks;
 mod command;
 mod consumers;
 mod cycle;
+mod dmabuf;
 mod equipment;
 mod examples;
 mod faults;
@@ -39,6 +40,7 @@ mod stacks;
 mod trace;
 mod uapi;
 mod unchanged;
+mod vivid;
 
 use crate::harness::Test;
 
@@ -61,6 +63,8 @@ pub fn all() -> impl Iterator<Item = Test> {
         s21_no_lease::TESTS,
         stacks::TESTS,
         uapi::TESTS,
+        dmabuf::TESTS,
+        vivid::TESTS,
         command::TESTS,
         consumers::TESTS,
         run::TESTS,

@@ -42,6 +42,17 @@ pub struct Status {
     pub state: EngineState,
 }
 
+/// How an engine imports a dma-buf.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Import {
+    /// It stops at once when the exporter invalidates its mapping.
+    Revocable,
+    /// It ends its pass then, and signals a fence.
+    Fenced,
+    /// It cannot be told.
+    Static,
+}
+
 impl Engine {
     /// A new engine, without memory.
     ///
@@ -69,6 +80,23 @@ impl Engine {
             ..Default::default()
         };
         issue(self.0.as_fd(), &mut attach).map(drop)
+    }
+
+    /// Gives it a dma-buf.
+    ///
+    /// # Errors
+    ///
+    /// As `DMASIM_IOC_IMPORT`.
+    pub fn import(&self, buffer: impl AsFd, way: Import) -> nix::Result<()> {
+        let mut import = uapi::dmasim_import {
+            fd: buffer.as_fd().as_raw_fd(),
+            flags: match way {
+                Import::Revocable => 0,
+                Import::Fenced => uapi::DMASIM_IMPORT_FENCED,
+                Import::Static => uapi::DMASIM_IMPORT_STATIC,
+            },
+        };
+        issue(self.0.as_fd(), &mut import).map(drop)
     }
 
     /// Gives it memory without a lease, as drivers do today.

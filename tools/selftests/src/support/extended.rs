@@ -50,7 +50,8 @@ sized!(
     pinlease_pin,
     pinlease_unpin,
     pinlease_mark,
-    pinlease_query
+    pinlease_query,
+    pinlease_export
 );
 
 /// `argument` with its right size.

@@ -4,6 +4,7 @@
 mod block;
 pub mod breakers;
 mod breaking;
+pub mod buffer;
 mod census;
 mod cgroup;
 pub mod channel;
@@ -45,6 +46,7 @@ mod stamp;
 pub mod subvolume;
 mod swap_file;
 pub mod sysctl;
+pub mod video;
 mod window;
 
 pub use block::WriteCounter;
@@ -53,7 +55,7 @@ pub use census::{Census, Requirement};
 pub use cgroup::Cgroup;
 pub use data_blocks::data_blocks;
 pub use direct::DirectReader;
-pub use engine::{Engine, EngineState, Status};
+pub use engine::{Engine, EngineState, Import, Status};
 pub use faulty_disk::FaultyDisk;
 pub use file_lease::{FileLease, Share};
 pub use filesystem::Filesystem;

@@ -68,7 +68,7 @@ pub fn fields(context: &Context) -> TestResult {
     let titles: Vec<&str> = header.split_whitespace().collect();
     let expected = [
         "LEASE", "FILE", "RANGE", "HOLDER", "USER", "POLICY", "GRACE", "PINS", "BYTES", "GRANTED",
-        "STATE",
+        "EXPORTS", "STATE",
     ];
     ensure!(titles == expected, "header: {header}");
     let row = lines.next().unwrap_or_default();
@@ -85,6 +85,7 @@ pub fn fields(context: &Context) -> TestResult {
         "1.5s",
         "1",
         "4K",
+        "-",
         "-",
         "held",
     ];

@@ -3,10 +3,10 @@
 
 use anyhow::{Context as _, Result};
 use nix::errno::Errno;
-use pinlease::{Device, Policy};
+use pinlease::{Device, DmaBuf, ExportOptions, Policy};
 
 use super::scene::Scene;
-use crate::support::{page_size, Engine};
+use crate::support::{page_size, Engine, Import};
 
 /// An operation.
 pub struct Operation {
@@ -67,6 +67,8 @@ pub const OPERATIONS: &[Operation] = &[
     operation("read events", told, read, USUAL),
     operation("attach", pinned, |scene| scene.attach(), USUAL),
     operation("detach", attached, detach, &[]),
+    operation("export", pinned, |scene| export(scene).map(drop), OPENING),
+    operation("import", pinned, import, OPENING),
     operation("fsync", dirty, fsync, STORING),
     operation("msync", dirty, msync, STORING),
     operation("syncfs", dirty, syncfs, STORING),
@@ -163,6 +165,19 @@ fn read(scene: &mut Scene) -> nix::Result<()> {
         pinlease::ReadError::BadAddress => Errno::EFAULT,
         _ => Errno::EPROTO,
     })
+}
+
+fn export(scene: &mut Scene) -> nix::Result<DmaBuf> {
+    let lease = scene.lease.as_ref().ok_or(Errno::EBADF)?;
+    let exported = lease.export(scene.pin.ok_or(Errno::EBADF)?, ExportOptions::default());
+    exported.map_err(pinlease::ExportError::errno)
+}
+
+/// By a device of its own, which lets go of it.
+fn import(scene: &mut Scene) -> nix::Result<()> {
+    let buffer = export(scene)?;
+    let engine = Engine::open().map_err(|_| Errno::ENOMEM)?;
+    engine.import(&buffer, Import::Revocable)
 }
 
 fn detach(scene: &mut Scene) -> nix::Result<()> {

@@ -16,6 +16,8 @@ mod storage;
 
 use crate::harness::Test;
 
+pub use common::check_sizes;
+
 /// The tests of this suite.
 pub const TESTS: &[Test] = &[
     Test::new("uapi.commands", common::commands),
