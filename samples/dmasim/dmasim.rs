@@ -6,9 +6,15 @@
 //! kernels offer instead.
 
 mod bindings;
+#[path = "../common/mod.rs"]
+mod common;
 mod engine;
-mod memory;
+mod fill;
 
+use common::{
+    argument::{arguments, read, write},
+    Attachment, Memory, Pages, RawPin,
+};
 use engine::{Thread, LAST_GENERATION};
 use kernel::{
     fs::File,
@@ -17,10 +23,7 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{Arc, Mutex},
-    transmute::{AsBytes, FromBytes},
-    uaccess::{UserPtr, UserSlice},
 };
-use memory::{Attachment, Memory, Pages, RawPin};
 
 module! {
     type: Dmasim,
@@ -115,9 +118,7 @@ impl MiscDevice for Engine {
             WRITE => engine.write(read(argument)?),
             START => engine.start(read(argument)?),
             STOP => engine.stop(),
-            STATUS => UserSlice::new(UserPtr::from_addr(argument), size_of::<Status>())
-                .writer()
-                .write(&Status(engine.status())),
+            STATUS => write(argument, &engine.status()),
             _ => Err(ENOTTY),
         }
         .map(|()| 0)
@@ -268,29 +269,10 @@ impl State {
     }
 }
 
-/// For writing to user space.
-#[repr(transparent)]
-struct Status(bindings::dmasim_status);
-
-// SAFETY: The structure has integers only, without padding.
-unsafe impl AsBytes for Status {}
-
-/// What an ioctl's argument may be.
-trait Argument: FromBytes {}
-
-macro_rules! arguments {
-    ($($name:ident),*) => {$(
-        // SAFETY: Every bit pattern is valid: the structure has integers only.
-        unsafe impl FromBytes for bindings::$name {}
-        impl Argument for bindings::$name {}
-    )*};
-}
-
-arguments!(dmasim_attach, dmasim_pin_raw, dmasim_write, dmasim_start);
-
-/// Errors: `EFAULT`.
-fn read<T: Argument>(argument: usize) -> Result<T> {
-    UserSlice::new(UserPtr::from_addr(argument), size_of::<T>())
-        .reader()
-        .read()
-}
+arguments!(
+    dmasim_attach,
+    dmasim_pin_raw,
+    dmasim_write,
+    dmasim_start,
+    dmasim_status,
+);

@@ -2,7 +2,7 @@
 
 //! The engine: a kernel thread that writes all pages again and again.
 
-use crate::{bindings, memory::Pages};
+use crate::{bindings, common::Pages};
 use core::sync::atomic::{AtomicU64, Ordering};
 use kernel::{error::from_err_ptr, prelude::*, sync::Arc, time::delay::fsleep, time::Delta};
 
