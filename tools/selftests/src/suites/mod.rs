@@ -5,6 +5,7 @@ mod breaks;
 mod command;
 mod consumers;
 mod cycle;
+mod edu;
 mod equipment;
 mod examples;
 mod faults;
@@ -32,6 +33,7 @@ mod s14_pressure;
 mod s15_many_mappings;
 mod s16_large_folio;
 mod s17_direct_io;
+mod s18_late_dma;
 mod s21_no_lease;
 mod security;
 mod soak;
@@ -58,6 +60,8 @@ pub fn all() -> impl Iterator<Item = Test> {
         s15_many_mappings::TESTS,
         s16_large_folio::TESTS,
         s17_direct_io::TESTS,
+        s18_late_dma::TESTS,
+        edu::TESTS,
         s21_no_lease::TESTS,
         stacks::TESTS,
         uapi::TESTS,
