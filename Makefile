@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-#   make        out/pinlease.ko, out/dmasim.ko, out/pinlease
+#   make        out/pinlease.ko, out/dmasim.ko, out/edu.ko, out/pinlease
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
@@ -36,7 +36,7 @@ modules:
 	scripts/check-kdir $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	mkdir -p out
-	cp pinlease.ko samples/dmasim/dmasim.ko samples/livepatch/patch_tracking.ko out/
+	cp pinlease.ko samples/dmasim/dmasim.ko samples/edu/edu.ko samples/livepatch/patch_tracking.ko out/
 else
 modules:
 	scripts/build modules

@@ -6,10 +6,17 @@
 //! kernels offer instead.
 
 mod bindings;
+#[path = "../common/mod.rs"]
+mod common;
 mod engine;
 mod import;
 mod memory;
+mod target;
 
+use common::{
+    argument::{arguments, read, write},
+    Attachment, RawPin,
+};
 use engine::{Drained, Thread, LAST_GENERATION};
 use import::{Fence, Import};
 use kernel::{
@@ -20,10 +27,9 @@ use kernel::{
     new_mutex,
     prelude::*,
     sync::{aref::ARef, Arc, Mutex},
-    transmute::{AsBytes, FromBytes},
-    uaccess::{UserPtr, UserSlice},
 };
-use memory::{Attachment, Memory, Pages, RawPin};
+use memory::Memory;
+use target::Target;
 
 module! {
     type: Dmasim,
@@ -72,7 +78,7 @@ struct Engine {
 #[derive(Default)]
 struct State {
     thread: Option<Thread>,
-    pages: Option<Arc<Pages>>,
+    pages: Option<Arc<Target>>,
     memory: Option<Memory>,
     /// Of memory that is fenced.
     fenced: Option<Arc<Import>>,
@@ -166,9 +172,7 @@ impl MiscDevice for Engine {
             WRITE => engine.write(read(argument)?),
             START => engine.start(read(argument)?),
             STOP => engine.stop(),
-            STATUS => UserSlice::new(UserPtr::from_addr(argument), size_of::<Status>())
-                .writer()
-                .write(&Status(engine.status())),
+            STATUS => write(argument, &engine.status()),
             _ => Err(ENOTTY),
         }
         .map(|()| 0)
@@ -201,7 +205,7 @@ impl Engine {
             false => attachment.pages(),
         };
         drop(state);
-        self.give(Memory::Attached(attachment), pages?)
+        self.give(attachment.into(), Target::Pages(pages?))
     }
 
     fn pin_raw(&self, wanted: bindings::dmasim_pin_raw) -> Result {
@@ -220,7 +224,7 @@ impl Engine {
             wanted.flags & dirty != 0,
         )?;
         let pages = pin.pages()?;
-        self.give(Memory::Raw(pin), pages)
+        self.give(pin.into(), Target::Pages(pages))
     }
 
     fn import(&self, wanted: bindings::dmasim_import) -> Result {
@@ -246,7 +250,7 @@ impl Engine {
     }
 
     /// Errors: `EBUSY` when there is memory already, `ENODEV` when it was revoked meanwhile.
-    fn give(&self, memory: Memory, pages: Pages) -> Result {
+    fn give(&self, memory: Memory, pages: Target) -> Result {
         let pages = Arc::new(pages, GFP_KERNEL)?;
         let mut state = self.state.lock();
         let refusal = if state.memory.is_some() {
@@ -337,7 +341,7 @@ impl Engine {
 
 impl State {
     /// Errors: `ENODEV` when they were revoked, `ENXIO` when there are none yet.
-    fn pages(&self) -> Result<Arc<Pages>> {
+    fn pages(&self) -> Result<Arc<Target>> {
         if self.revoked {
             return Err(ENODEV);
         }
@@ -355,35 +359,11 @@ impl State {
     }
 }
 
-/// For writing to user space.
-#[repr(transparent)]
-struct Status(bindings::dmasim_status);
-
-// SAFETY: The structure has integers only, without padding.
-unsafe impl AsBytes for Status {}
-
-/// What an ioctl's argument may be.
-trait Argument: FromBytes {}
-
-macro_rules! arguments {
-    ($($name:ident),*) => {$(
-        // SAFETY: Every bit pattern is valid: the structure has integers only.
-        unsafe impl FromBytes for bindings::$name {}
-        impl Argument for bindings::$name {}
-    )*};
-}
-
 arguments!(
     dmasim_attach,
     dmasim_pin_raw,
     dmasim_write,
     dmasim_start,
-    dmasim_import
+    dmasim_import,
+    dmasim_status,
 );
-
-/// Errors: `EFAULT`.
-fn read<T: Argument>(argument: usize) -> Result<T> {
-    UserSlice::new(UserPtr::from_addr(argument), size_of::<T>())
-        .reader()
-        .read()
-}

@@ -5,14 +5,14 @@
 use crate::{
     bindings,
     import::{Fence, Import},
-    memory::Pages,
+    target::Target,
 };
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use kernel::{error::from_err_ptr, prelude::*, sync::Arc, time::delay::fsleep, time::Delta};
 
 /// What the thread does, and how far it is.
 pub(crate) struct Job {
-    pages: Arc<Pages>,
+    pages: Arc<Target>,
     first_generation: u64,
     pause_us: u64,
     passes: AtomicU64,
@@ -104,7 +104,7 @@ unsafe impl Send for Thread {}
 impl Thread {
     /// Starts writing. Errors: `ENOMEM`, `EINTR`.
     pub(crate) fn start(
-        pages: Arc<Pages>,
+        pages: Arc<Target>,
         first_generation: u64,
         pause_us: u64,
         drained: Option<Drained>,

@@ -2,7 +2,7 @@
 
 //! dma-bufs as memory: what any driver does that imports them.
 
-use crate::{bindings, memory::Pages};
+use crate::{bindings, target::Target};
 use core::sync::atomic::{AtomicPtr, Ordering};
 use kernel::{
     device::Device,
@@ -113,7 +113,7 @@ const DIRECTION: bindings::dma_data_direction = bindings::dma_data_direction::DM
 
 impl Reserved<'_> {
     /// Maps it; the pages may be written until it is unmapped. Errors: the exporter's.
-    pub(crate) fn map(&self) -> Result<Pages> {
+    pub(crate) fn map(&self) -> Result<Target> {
         // SAFETY: The lock is held.
         let table = from_err_ptr(unsafe {
             bindings::dma_buf_map_attachment(self.0.attachment, DIRECTION)
@@ -140,7 +140,7 @@ impl Reserved<'_> {
             // SAFETY: As above.
             entry = unsafe { bindings::sg_next(entry) };
         }
-        Ok(Pages::of_addresses(places))
+        Ok(Target::of_addresses(places))
     }
 
     /// Has everybody wait for `fence` who wants to use what is written. Errors: `ENOMEM`.

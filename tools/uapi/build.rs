@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Generates the bindings from the two C headers, which are the only place
+//! Generates the bindings from the C headers, which are the only place
 //! where the structures and numbers are written down.
 
 use std::{env, fmt::Write, path::PathBuf};
@@ -7,14 +7,15 @@ use std::{env, fmt::Write, path::PathBuf};
 use anyhow::{Context, Result};
 
 /// The headers, from this crate's folder.
-const HEADERS: [&str; 2] = [
+const HEADERS: [&str; 3] = [
     "../../include/uapi/linux/pinlease.h",
     "../../samples/dmasim/dmasim.h",
+    "../../samples/edu/edu.h",
 ];
 
 /// Commands: their `_IOW(…)` macros are beyond bindgen, so that clang is made
 /// to evaluate them as constants `<name>_NR`.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 22] = [
     "PINLEASE_IOC_ACQUIRE",
     "PINLEASE_IOC_PIN",
     "PINLEASE_IOC_UNPIN",
@@ -31,6 +32,12 @@ const COMMANDS: [&str; 16] = [
     "DMASIM_IOC_STOP",
     "DMASIM_IOC_STATUS",
     "DMASIM_IOC_IMPORT",
+    "EDU_IOC_ATTACH",
+    "EDU_IOC_PIN_RAW",
+    "EDU_IOC_START",
+    "EDU_IOC_WAIT",
+    "EDU_IOC_STOP",
+    "EDU_IOC_STATUS",
 ];
 
 fn main() -> Result<()> {
@@ -46,14 +53,14 @@ fn main() -> Result<()> {
 
     bindgen::Builder::default()
         .header_contents("wrapper.h", &wrapper)
-        .allowlist_item("(pinlease|PINLEASE|dmasim|DMASIM)_.*")
+        .allowlist_item("(pinlease|PINLEASE|dmasim|DMASIM|edu|EDU)_.*")
         .derive_default(true)
         .derive_eq(true)
         .generate_comments(false)
         .layout_tests(true)
         .use_core()
         .generate()
-        .context("bindgen on the two headers")?
+        .context("bindgen on the headers")?
         .write_to_file(PathBuf::from(env::var("OUT_DIR")?).join("bindings.rs"))
         .context("writing bindings.rs")
 }

@@ -135,6 +135,8 @@ pub const FEATURES: &[Feature] = &[
         &["grants", "consumers"],
     )
     .stock("refused"),
+    feature("DMA: durable and arbitrated", &["edu"]).stock("lost"),
+    feature("DMA: nothing is written after a revoke", &["s18-late-dma"]),
     feature("everything at once, for long", &["soak"]),
     feature(
         "a file without a lease is as on the stock kernel",

@@ -81,7 +81,7 @@ impl GuestOptions {
         command
             .arg("--disk")
             .arg(disk(filesystem))
-            .args(["--disk", "raw:512M", "--disk", "nvme:64M", "--edu"])
+            .args(["--disk", "raw:512M", "--disk", "nvme:64M", "--edu=9"])
             .args(["--timeout", &timeout.to_string()]);
         for file in [
             parts.programs.join(program),
@@ -90,6 +90,7 @@ impl GuestOptions {
             parts.out.join("pinlease"),
             parts.module("pinlease.ko"),
             parts.module("dmasim.ko"),
+            parts.module("edu.ko"),
             parts.module("patch_tracking.ko"),
             parts.programs.join("examples"),
             parts.programs.join("samples"),

@@ -43,6 +43,11 @@ arguments! {
     dmasim_start = DMASIM_IOC_START_NR,
     dmasim_status = DMASIM_IOC_STATUS_NR,
     dmasim_import = DMASIM_IOC_IMPORT_NR,
+    edu_attach = EDU_IOC_ATTACH_NR,
+    edu_pin_raw = EDU_IOC_PIN_RAW_NR,
+    edu_start = EDU_IOC_START_NR,
+    edu_wait = EDU_IOC_WAIT_NR,
+    edu_status = EDU_IOC_STATUS_NR,
 }
 
 /// Issues the command that takes `argument` on `fd`; returns ioctl(2)'s result.

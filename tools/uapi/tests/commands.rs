@@ -151,3 +151,14 @@ fn dmasim() {
         dmasim_import
     );
 }
+
+#[test]
+fn edu() {
+    const T: u32 = EDU_IOC_TYPE;
+    same!(EDU_IOC_ATTACH_NR, request_code_write, T, 0x40, edu_attach);
+    same!(EDU_IOC_PIN_RAW_NR, request_code_write, T, 0x41, edu_pin_raw);
+    same!(EDU_IOC_START_NR, request_code_write, T, 0x42, edu_start);
+    same!(EDU_IOC_WAIT_NR, request_code_write, T, 0x43, edu_wait);
+    assert_eq!(u64::from(EDU_IOC_STOP_NR), request_code_none!(T, 0x44));
+    same!(EDU_IOC_STATUS_NR, request_code_read, T, 0x45, edu_status);
+}

@@ -95,9 +95,13 @@ pub struct Options {
     #[arg(long)]
     pub no_kvm: bool,
 
-    /// Add an IOMMU and QEMU's edu, a device with DMA for programs to drive by VFIO
-    #[arg(long)]
-    pub edu: bool,
+    /// Add an IOMMU and so many of QEMU's edu (1 if no number is given), a device with DMA, by VFIO or samples/edu
+    #[arg(long, value_name = "NUMBER", num_args = 0..=1, require_equals = true, default_missing_value = "1", default_value_t = 0)]
+    pub edu: u8,
+
+    /// Without that IOMMU
+    #[arg(long, requires = "edu")]
+    pub no_iommu: bool,
 
     /// A further argument of QEMU; may be repeated
     #[arg(long = "qemu-arg", value_name = "ARGUMENT", allow_hyphen_values = true)]
@@ -163,6 +167,17 @@ mod tests {
         assert_eq!(options.argv, ["ls", "--disk", "x y"]);
         assert_eq!(options.disks.len(), 1);
         assert_eq!(options.qemu_args, ["-s"]);
+    }
+
+    #[test]
+    fn devices_may_be_counted() {
+        let count = |arguments: &[&str]| {
+            let all = [&["vm"], arguments, &["--", "true"]].concat();
+            Options::parse_from(all).edu
+        };
+        assert_eq!(count(&[]), 0);
+        assert_eq!(count(&["--edu"]), 1);
+        assert_eq!(count(&["--edu=8", "--no-iommu"]), 8);
     }
 
     #[test]

@@ -52,6 +52,9 @@ impl Accelerator {
 /// All that the translator can do, less what only makes it slow: five page table levels.
 const TCG_CPU: &str = "max,la57=off";
 
+/// With addresses of 40 bits: all of memory can be reached without an IOMMU, too.
+const EDU: &str = "edu,dma_mask=0xffffffffff";
+
 /// A machine that is not running yet.
 #[derive(Debug)]
 pub struct Machine<'a> {
@@ -63,8 +66,10 @@ pub struct Machine<'a> {
     pub initramfs: PathBuf,
     /// Its disks.
     pub disks: &'a [Disk],
-    /// Whether there is an IOMMU, and a device for programs behind it.
-    pub edu: bool,
+    /// Whether there is an IOMMU.
+    pub iommu: bool,
+    /// How many devices with DMA for programs there are, behind it.
+    pub edus: u8,
     /// What executes it.
     pub accelerator: Accelerator,
     /// Its memory, as QEMU reads it.
@@ -147,8 +152,11 @@ impl Machine<'_> {
                 &format!("{model},drive=disk{index},serial={}", disk.mount.name),
             ]);
         }
-        if self.edu {
-            command.args(["-device", "intel-iommu", "-device", "edu"]);
+        if self.iommu {
+            command.args(["-device", "intel-iommu"]);
+        }
+        for _ in 0..self.edus {
+            command.args(["-device", EDU]);
         }
         command.args(self.arguments);
         command

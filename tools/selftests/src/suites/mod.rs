@@ -6,6 +6,7 @@ mod command;
 mod consumers;
 mod cycle;
 mod dmabuf;
+mod edu;
 mod equipment;
 mod examples;
 mod faults;
@@ -33,6 +34,7 @@ mod s14_pressure;
 mod s15_many_mappings;
 mod s16_large_folio;
 mod s17_direct_io;
+mod s18_late_dma;
 mod s21_no_lease;
 mod security;
 mod soak;
@@ -60,6 +62,8 @@ pub fn all() -> impl Iterator<Item = Test> {
         s15_many_mappings::TESTS,
         s16_large_folio::TESTS,
         s17_direct_io::TESTS,
+        s18_late_dma::TESTS,
+        edu::TESTS,
         s21_no_lease::TESTS,
         stacks::TESTS,
         uapi::TESTS,

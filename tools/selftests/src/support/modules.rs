@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Loading and unloading of the two modules.
+//! Loading and unloading of the modules.
 
 use std::{
     ffi::CStr,
@@ -55,28 +55,37 @@ pub fn unload(name: &str) -> nix::Result<()> {
     delete_module(&name, DeleteModuleFlags::O_NONBLOCK)
 }
 
-/// Unloads both modules, as soon as their last users are gone.
+/// Unloads pinlease and what uses it, as soon as the last users are gone.
 ///
 /// # Errors
 ///
 /// They stay in use.
 pub fn unload_all() -> Result<()> {
-    for name in ["dmasim", "pinlease"] {
-        if !is_loaded(name) {
-            continue;
-        }
-        let unloaded = || match unload(name) {
-            Ok(()) => Ok(true),
-            Err(Errno::EAGAIN | Errno::EBUSY) => Ok(false),
-            Err(other) => Err(other.into()),
-        };
-        wait_for(
-            &format!("{name} is unloaded"),
-            Duration::from_secs(30),
-            unloaded,
-        )?;
+    ["edu", "dmasim", "pinlease"]
+        .into_iter()
+        .try_for_each(unload_when_unused)
+}
+
+/// Unloads a module, if it is loaded, as soon as its last user is gone.
+///
+/// # Errors
+///
+/// It stays in use.
+pub fn unload_when_unused(name: &str) -> Result<()> {
+    if !is_loaded(name) {
+        return Ok(());
     }
-    Ok(())
+    let unloaded = || match unload(name) {
+        Ok(()) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EBUSY) => Ok(false),
+        Err(other) => Err(other.into()),
+    };
+    wait_for(
+        &format!("{name} is unloaded"),
+        Duration::from_secs(30),
+        unloaded,
+    )
+    .map(drop)
 }
 
 /// Modules with parameters of their own; dropping it unloads them, so that the
