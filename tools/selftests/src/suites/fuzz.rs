@@ -14,7 +14,7 @@ pub const TESTS: &[Test] = &[
 ];
 
 /// Seconds of new sequences; `make fuzz` goes on for longer.
-const SECONDS: &str = "15";
+const SECONDS: &str = "8";
 
 /// What was found once, and repaired, does not come back.
 fn corpus(context: &Context) -> TestResult {
