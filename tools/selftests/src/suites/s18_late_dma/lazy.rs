@@ -10,7 +10,7 @@ use std::{
 use anyhow::{ensure, Result};
 
 use crate::{
-    harness::{Context, TestResult},
+    harness::{skip, Context, TestResult},
     support::{
         edu::{Domain, EduRig, Edus, Fault, Passes, Revoked, TRANSFER},
         residue, Stamp,
@@ -38,7 +38,12 @@ pub fn window(context: &Context) -> TestResult {
         "not flushed: landed: {landed}, {tries} tries, {:?}",
         begin.elapsed()
     );
-    ensure!(landed, "the control shows no late write in {TRIES} tries");
+    if !landed {
+        // Nor would it without the flush.
+        return skip(format!(
+            "no late write in {TRIES} tries: too slow to hit the milliseconds"
+        ));
+    }
     for number in 0..tries.max(5) {
         let late = comes_late(context, Fault::Rogue, number)?;
         ensure!(!late, "a write came through after the flush");
