@@ -38,6 +38,7 @@ mod protected_disk;
 mod raid;
 pub mod residue;
 mod rig;
+pub mod rights;
 mod scratch;
 mod seen;
 mod shared;

@@ -18,11 +18,13 @@ use super::common::{file, hold, AGES, LIMIT, PAGE, PAGES};
 use crate::{
     harness::{Context, TestResult},
     support::{
-        buffer::{listed, receive, send},
+        buffer::listed,
         expect::errno,
         modules,
         proc::{leases, wait_for},
-        process, residue, DirectReader, Engine, EngineState, Import, Mapped, Requirement,
+        process, residue,
+        rights::{receive, send},
+        DirectReader, Engine, EngineState, Import, Mapped, Requirement,
     },
 };
 

@@ -15,11 +15,11 @@ use super::common::{file, hold, AGES, LIMIT, PAGES};
 use crate::{
     harness::{Context, TestResult},
     support::{
-        buffer::{receive, send},
         expect::errno,
         modules::Parameterised,
-        process, residue, Breaking, DirectReader, Engine, EngineState, Fill, Handler, Import,
-        Mapped, Requirement,
+        process, residue,
+        rights::{receive, send},
+        Breaking, DirectReader, Engine, EngineState, Fill, Handler, Import, Mapped, Requirement,
     },
 };
 

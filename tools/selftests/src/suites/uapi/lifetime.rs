@@ -2,21 +2,18 @@
 //! How long a lease lives, and in whose hands.
 
 use std::{
-    io::{IoSlice, IoSliceMut, Read, Write},
+    io::{Read, Write},
     os::{
-        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+        fd::{AsFd, AsRawFd},
         unix::net::UnixStream,
     },
     time::Duration,
 };
 
-use anyhow::{bail, ensure, Context as _, Result};
+use anyhow::{bail, ensure, Context as _};
 use nix::{
     fcntl::{fcntl, FcntlArg, FdFlag},
-    sys::{
-        signal::{kill, Signal},
-        socket::{recvmsg, sendmsg, ControlMessage, ControlMessageOwned, MsgFlags},
-    },
+    sys::signal::{kill, Signal},
 };
 use pinlease::{Lease, PinOptions, Policy};
 
@@ -26,7 +23,7 @@ use crate::{
     support::{
         page_size,
         proc::{leases, wait_for},
-        process, Mapped,
+        process, rights, Mapped,
     },
 };
 
@@ -95,7 +92,7 @@ pub fn scm_rights(context: &Context) -> TestResult {
     let (device, mapped) = setup(context)?;
     let (mut ours, mut theirs) = UnixStream::pair()?;
     let child = process::spawn(move || {
-        let lease = receive(&theirs)?;
+        let lease = Lease::from(rights::receive(&theirs)?);
         // Until then the sender has closed its own.
         theirs.read_exact(&mut [0])?;
         let query = lease.query()?;
@@ -103,10 +100,7 @@ pub fn scm_rights(context: &Context) -> TestResult {
         Ok(())
     })?;
     let lease = lease(&device, &mapped)?;
-    let fds = [lease.as_fd().as_raw_fd()];
-    let rights = [ControlMessage::ScmRights(&fds)];
-    let data = [IoSlice::new(&[0])];
-    sendmsg::<()>(ours.as_raw_fd(), &data, &rights, MsgFlags::empty(), None)?;
+    rights::send(&ours, &lease)?;
     drop(lease);
     ensure!(
         !leases(&mapped)?.is_empty(),
@@ -115,22 +109,6 @@ pub fn scm_rights(context: &Context) -> TestResult {
     ours.write_all(&[0])?;
     child.join()?;
     gone(&mapped)
-}
-
-fn receive(from: &UnixStream) -> Result<Lease> {
-    let mut buffer = [0];
-    let mut data = [IoSliceMut::new(&mut buffer)];
-    let mut space = nix::cmsg_space!([i32; 1]);
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(from.as_raw_fd(), &mut data, Some(&mut space), flags)?;
-    for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(fds) = control {
-            let fd = *fds.first().context("no descriptor")?;
-            // SAFETY: the kernel has just made this descriptor for us.
-            return Ok(Lease::from(unsafe { OwnedFd::from_raw_fd(fd) }));
-        }
-    }
-    bail!("no rights came")
 }
 
 /// A process that is killed leaves no lease and no pin.

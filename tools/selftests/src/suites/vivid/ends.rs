@@ -15,9 +15,9 @@ use super::capture::BUFFERS;
 use crate::{
     harness::{Context, TestResult},
     support::{
-        buffer::{receive, send},
         expect::errno,
         page_size, process, residue,
+        rights::{receive, send},
         video::{Memory, Video},
         Breaking, DirectReader, Fill, Handler, Mapped, Stamp,
     },

@@ -1,21 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Copies of the descriptor, in the acquirer and elsewhere.
 
-use std::{
-    io::{IoSlice, IoSliceMut},
-    os::{
-        fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
-        unix::net::UnixStream,
-    },
-};
+use std::os::unix::net::UnixStream;
 
-use anyhow::{bail, ensure, Context as _, Result};
-use nix::sys::{
-    prctl,
-    signal::Signal,
-    socket::{recvmsg, sendmsg, ControlMessage, ControlMessageOwned, MsgFlags},
-    wait::WaitStatus,
-};
+use anyhow::{ensure, Context as _, Result};
+use nix::sys::{prctl, signal::Signal, wait::WaitStatus};
 use pinlease::{monotonic, Lease, Policy, State};
 
 use super::{cut, file, hold, resumes, waits, AGES, GRACE, LIMIT};
@@ -23,7 +12,7 @@ use crate::{
     harness::{Context, TestResult},
     support::{
         channel::{channel, Receiver},
-        process,
+        process, rights,
     },
 };
 
@@ -133,7 +122,7 @@ fn passed_with(context: &Context, policy: Policy) -> TestResult {
     let (order, mut orders) = channel::<Step>()?;
     let (say, mut said) = channel::<Step>()?;
     let receiver = process::spawn(|| {
-        let lease = receive(&theirs)?;
+        let lease = Lease::from(rights::receive(&theirs)?);
         say.send(&1)?;
         step(&mut orders)?;
         drop(lease);
@@ -142,10 +131,7 @@ fn passed_with(context: &Context, policy: Policy) -> TestResult {
     })?;
     let acquirer = process::spawn(|| {
         let (lease, _) = hold(&mapped, policy, GRACE)?;
-        let fds = [lease.as_fd().as_raw_fd()];
-        let rights = [ControlMessage::ScmRights(&fds)];
-        let data = [IoSlice::new(&[0])];
-        sendmsg::<()>(ours.as_raw_fd(), &data, &rights, MsgFlags::empty(), None)?;
+        rights::send(&ours, &lease)?;
         Ok(())
     })?;
     acquirer.join()?;
@@ -172,20 +158,4 @@ fn passed_with(context: &Context, policy: Policy) -> TestResult {
     // The receiver was never the holder.
     receiver.join()?;
     crate::support::residue::none_left()
-}
-
-fn receive(from: &UnixStream) -> Result<Lease> {
-    let mut buffer = [0];
-    let mut data = [IoSliceMut::new(&mut buffer)];
-    let mut space = nix::cmsg_space!([i32; 1]);
-    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(from.as_raw_fd(), &mut data, Some(&mut space), flags)?;
-    for control in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(fds) = control {
-            let fd = *fds.first().context("no descriptor")?;
-            // SAFETY: the kernel has just made this descriptor for us.
-            return Ok(Lease::from(unsafe { OwnedFd::from_raw_fd(fd) }));
-        }
-    }
-    bail!("no rights came")
 }
