@@ -68,6 +68,17 @@ pub fn issue<A: Argument>(fd: BorrowedFd<'_>, argument: &mut A) -> nix::Result<i
     Errno::result(result)
 }
 
+/// Issues a command that takes no argument on `fd`.
+///
+/// # Errors
+///
+/// The command's errno.
+pub fn issue_bare(fd: BorrowedFd<'_>, number: u32) -> nix::Result<()> {
+    // SAFETY: the argument is 0, where no command finds memory of ours.
+    let result = unsafe { libc::ioctl(fd.as_raw_fd(), libc::Ioctl::from(number), 0) };
+    Errno::result(result).map(drop)
+}
+
 /// Issues `PINLEASE_IOC_NEXT`, which writes the path to `path`; `request.path`
 /// and `request.path_size` are set here.
 ///

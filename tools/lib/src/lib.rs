@@ -43,7 +43,7 @@ mod state;
 mod time;
 mod watch;
 
-pub use command::{issue, issue_next, Argument};
+pub use command::{issue, issue_bare, issue_next, Argument};
 pub use device::{Device, DEVICE_PATH};
 pub use error::{
     AcquireError, ExportError, ListError, MarkError, OpenError, PinError, QueryError, ReadError,

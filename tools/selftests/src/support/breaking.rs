@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A process that breaks a lease.
 
-use std::{ffi::CStr, os::fd::AsFd, time::Duration};
+use std::{ffi::CStr, os::fd::AsFd, path::Path, time::Duration};
 
 use anyhow::{ensure, Context, Result};
 use nix::{
@@ -11,7 +11,7 @@ use nix::{
         signal::{kill, sigaction, SaFlags, SigAction, SigHandler, SigSet, Signal},
         wait::WaitStatus,
     },
-    unistd::Pid,
+    unistd::{truncate, Pid},
 };
 use pinlease::monotonic;
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,15 @@ impl Breaking {
             "the breaker did not begin: {first:?}"
         );
         Ok(breaking)
+    }
+
+    /// Begins to cut a file off at `length`, by truncate(2).
+    ///
+    /// # Errors
+    ///
+    /// fork(2)'s.
+    pub fn truncate(path: &Path, length: u64) -> Result<Self> {
+        Self::begin(Handler::Interrupts, || truncate(path, length as i64))
     }
 
     /// Its process.

@@ -9,8 +9,7 @@ use std::{
 };
 
 use anyhow::{ensure, Context, Result};
-use nix::errno::Errno;
-use pinlease::{issue, uapi, Lease};
+use pinlease::{issue, issue_bare, uapi, Lease};
 
 /// An engine; dropping it stops it and lets go of its memory.
 #[derive(Debug)]
@@ -176,15 +175,7 @@ impl Engine {
     ///
     /// As `DMASIM_IOC_STOP`.
     pub fn stop(&self) -> nix::Result<()> {
-        // SAFETY: the command takes no argument.
-        let result = unsafe {
-            libc::ioctl(
-                self.0.as_raw_fd(),
-                libc::Ioctl::from(uapi::DMASIM_IOC_STOP_NR),
-                0,
-            )
-        };
-        Errno::result(result).map(drop)
+        issue_bare(self.0.as_fd(), uapi::DMASIM_IOC_STOP_NR)
     }
 
     /// Where it is.

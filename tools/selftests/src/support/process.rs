@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{bail, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use nix::{
     sys::{
         prctl,
@@ -94,6 +94,18 @@ impl Forked {
         }
     }
 
+    /// Waits until it is killed.
+    ///
+    /// # Errors
+    ///
+    /// It is not gone within `limit`, as by [`wait`](Self::wait), or has ended
+    /// otherwise.
+    pub fn wait_killed(self, limit: Duration) -> Result<()> {
+        let status = self.wait(limit)?;
+        ensure!(is_killed(status), "not killed: {status:?}");
+        Ok(())
+    }
+
     /// How it ended, if it has.
     ///
     /// # Errors
@@ -108,6 +120,11 @@ impl Forked {
     pub fn pid(&self) -> Pid {
         self.0
     }
+}
+
+/// Whether SIGKILL ended a process.
+pub fn is_killed(status: WaitStatus) -> bool {
+    matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _))
 }
 
 /// A process that somebody answers for: dropping it kills it, and waits until it

@@ -9,14 +9,14 @@ use std::{
 };
 
 use anyhow::{ensure, Context as _, Result};
-use nix::sys::{signal::Signal, wait::WaitStatus};
+use nix::sys::signal::Signal;
 use pinlease::{Device, PinOptions, Policy};
 
 use crate::{
     harness::{Context, TestResult},
     support::{
         channel::{channel, Sender},
-        page_size, process, residue, Breaking, Engine, Fill, Handler, Mapped, Signals,
+        page_size, process, residue, Breaking, Engine, Fill, Mapped, Signals,
     },
 };
 
@@ -62,9 +62,7 @@ fn once(context: &Context) -> Result<Duration> {
     let fd = said.receive(LIMIT)?.context("A has no lease")?;
 
     let cut = PAGES * PAGE / 2;
-    let breaking = Breaking::begin(Handler::Interrupts, || {
-        nix::unistd::truncate(mapped.path(), cut as i64)
-    })?;
+    let breaking = Breaking::truncate(mapped.path(), cut)?;
     let from = said.receive(LIMIT)?.context("A got no SIGIO")?;
     ensure!(
         from == fd,
@@ -72,12 +70,8 @@ fn once(context: &Context) -> Result<Duration> {
     );
     let broken = breaking.end(LIMIT)?;
     let pins: u64 = residue::all_leases()?.iter().map(|lease| lease.pins).sum();
-    let status = holder.wait(LIMIT)?;
     broken.result().context("truncate")?;
-    ensure!(
-        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-        "A was not killed: {status:?}"
-    );
+    holder.wait_killed(LIMIT).context("A")?;
     ensure!(pins == 0, "{pins} pins are left when truncate returns");
     ensure!(
         mapped.file().metadata()?.len() == cut,

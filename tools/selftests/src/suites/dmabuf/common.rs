@@ -8,7 +8,7 @@ use pinlease::{Device, DmaBuf, ExportOptions, Lease, PinOptions, Policy};
 
 use crate::{
     harness::Context,
-    support::{page_size, Fill, Mapped},
+    support::{page_size, DirectReader, Fill, Mapped, Requirement},
 };
 
 /// Pages of the file.
@@ -27,6 +27,14 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub fn file(context: &Context) -> Result<Mapped> {
     context.load_modules()?;
     Mapped::create(&context.path("dmabuf"), PAGES, Fill::Faulted)
+}
+
+/// The disk has all that was written in a generation, after an fsync.
+pub fn durable(mapped: &Mapped, generation: u64) -> Result<()> {
+    mapped.file().sync_all()?;
+    DirectReader::open(mapped.path())?
+        .census(mapped.pages(), Requirement::Exactly(generation))?
+        .all_kept()
 }
 
 /// A lease on all of a file, all of it pinned, and all of that exported.

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use anyhow::{ensure, Context as _, Result};
+use anyhow::{ensure, Context as _};
 use nix::errno::Errno;
-use pinlease::{Device, DmaBuf, ExportOptions, Lease, PinOptions, Policy};
+use pinlease::Policy;
 
+use super::common::{durable, hold, AGES};
 use crate::{
     harness::{Context, Side, TestResult},
     support::{
@@ -35,7 +36,7 @@ fn both(context: &Context, fill: Fill) -> TestResult {
         let made = by_udmabuf(&mapped, mapped.length() as u64)?;
         return errno("udmabuf of a file", made, Errno::EBADFD);
     }
-    let (lease, pin, buffer) = hold(&mapped)?;
+    let (lease, pin, buffer) = hold(&mapped, Policy::Refuse, AGES)?;
     let mut generation = 0;
     for way in WAYS {
         let engine = Engine::open()?;
@@ -45,25 +46,11 @@ fn both(context: &Context, fill: Fill) -> TestResult {
         for _ in 0..2 {
             generation += 1;
             engine.write_all(generation)?;
-            mapped.file().sync_all()?;
-            let reader = &mut DirectReader::open(mapped.path())?;
-            let census = reader.census(mapped.pages(), Requirement::Exactly(generation))?;
-            census.all_kept().with_context(|| format!("{way:?}"))?;
+            durable(&mapped, generation).with_context(|| format!("{way:?}"))?;
         }
     }
     drop(buffer);
     Ok(lease.unpin(pin)?)
-}
-
-fn hold(mapped: &Mapped) -> Result<(Lease, u64, DmaBuf)> {
-    let lease = Device::open()?
-        .lease(mapped)
-        .policy(Policy::Refuse)
-        .acquire()?;
-    let pin = lease.pin(mapped.address(0), mapped.length(), PinOptions::default())?;
-    let pin = pin.into_id();
-    let buffer = lease.export(pin, ExportOptions::default())?;
-    Ok((lease, pin, buffer))
 }
 
 /// An importer that never pauses, while fsync loops: nothing that was complete
@@ -71,7 +58,7 @@ fn hold(mapped: &Mapped) -> Result<(Lease, u64, DmaBuf)> {
 pub fn running(context: &Context) -> TestResult {
     context.load_modules()?;
     let mapped = Mapped::create(&context.path("dmabuf-run"), context.pages, Fill::Written)?;
-    let (_lease, _, buffer) = hold(&mapped)?;
+    let (_lease, _, buffer) = hold(&mapped, Policy::Refuse, AGES)?;
     let engine = Engine::open()?;
     engine.import(&buffer, Import::Fenced)?;
     engine.start(1, Duration::ZERO)?;

@@ -14,7 +14,7 @@ use nix::{
 };
 use pinlease::{Device, ExportOptions, Lease, PinOptions, Policy, State};
 
-use super::common::{file, hold, AGES, LIMIT, PAGE, PAGES};
+use super::common::{durable, file, hold, AGES, LIMIT, PAGE};
 use crate::{
     harness::{Context, TestResult},
     support::{
@@ -24,7 +24,7 @@ use crate::{
         proc::{leases, wait_for},
         process, residue,
         rights::{receive, send},
-        DirectReader, Engine, EngineState, Import, Mapped, Requirement,
+        Engine, EngineState, Import, Mapped,
     },
 };
 
@@ -81,27 +81,15 @@ pub fn close_static(context: &Context) -> TestResult {
     );
     for generation in 2..5 {
         engine.write_all(generation)?;
-        mapped.file().sync_all()?;
-        let reader = &mut DirectReader::open(mapped.path())?;
-        reader
-            .census(PAGES, Requirement::Exactly(generation))?
-            .all_kept()?;
+        durable(&mapped, generation)?;
     }
     let second = Engine::open()?.import(&buffer, Import::Static);
     errno("another importer", second, Errno::ENODEV)?;
     // What it writes last is not lost, either.
     engine.write_all(5)?;
     drop(engine);
-    free_when_drained(&mapped, 5)
-}
-
-fn free_when_drained(mapped: &Mapped, generation: u64) -> TestResult {
     residue::none_left()?;
-    mapped.file().sync_all()?;
-    let reader = &mut DirectReader::open(mapped.path())?;
-    reader
-        .census(PAGES, Requirement::Exactly(generation))?
-        .all_kept()
+    durable(&mapped, 5)
 }
 
 /// A child's copy keeps the dma-buf, and so the pin, when the parent closes its own.
@@ -122,9 +110,7 @@ pub fn fork(context: &Context) -> TestResult {
     ours.write_all(&[0])?;
     child.join()?;
     unpin()?;
-    mapped.file().sync_all()?;
-    let reader = &mut DirectReader::open(mapped.path())?;
-    reader.census(PAGES, Requirement::Exactly(4))?.all_kept()
+    durable(&mapped, 4)
 }
 
 /// Who is sent a dma-buf needs neither the file nor the lease to write there.
@@ -141,9 +127,7 @@ pub fn scm_rights(context: &Context) -> TestResult {
     send(&ours, &buffer)?;
     drop(buffer);
     child.join()?;
-    mapped.file().sync_all()?;
-    let reader = &mut DirectReader::open(mapped.path())?;
-    reader.census(PAGES, Requirement::Exactly(6))?.all_kept()
+    durable(&mapped, 6)
 }
 
 /// The holder is killed; who has its dma-buf has nothing.

@@ -3,15 +3,11 @@
 
 use std::{io::Read, os::unix::net::UnixStream, time::Duration};
 
-use anyhow::ensure;
-use nix::{
-    errno::Errno,
-    sys::{signal::Signal, wait::WaitStatus},
-    unistd::truncate,
-};
+use anyhow::{ensure, Context as _};
+use nix::errno::Errno;
 use pinlease::{Policy, State};
 
-use super::common::{file, hold, AGES, LIMIT, PAGES};
+use super::common::{durable, file, hold, AGES, LIMIT, PAGES};
 use crate::{
     harness::{Context, TestResult},
     support::{
@@ -19,7 +15,7 @@ use crate::{
         modules::Parameterised,
         process, residue,
         rights::{receive, send},
-        Breaking, DirectReader, Engine, EngineState, Fill, Handler, Import, Mapped, Requirement,
+        Breaking, Engine, EngineState, Fill, Import, Mapped,
     },
 };
 
@@ -37,8 +33,7 @@ pub fn revoke(context: &Context) -> TestResult {
         engine.import(&buffer, way)?;
         engine.start(1, Duration::ZERO)?;
         engine.wait_passes(1)?;
-        let path = mapped.path().to_owned();
-        let breaking = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
+        let breaking = Breaking::truncate(mapped.path(), 0)?;
         let broken = breaking.end(LIMIT)?;
         broken.result()?;
         let took = broken.took();
@@ -71,16 +66,13 @@ pub fn kill(context: &Context) -> TestResult {
             anyhow::bail!("not killed")
         })?;
         drop(receive(&ours)?);
-        let path = mapped.path().to_owned();
-        let breaking = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
+        let breaking = Breaking::truncate(mapped.path(), 0)?;
         let broken = breaking.end(LIMIT)?;
         broken.result()?;
         ensure!(broken.took() >= GRACE, "{way:?}: {:?}", broken.took());
-        let status = holder.wait(LIMIT)?;
-        ensure!(
-            matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-            "{way:?}, the holder: {status:?}"
-        );
+        holder
+            .wait_killed(LIMIT)
+            .with_context(|| format!("{way:?}, the holder"))?;
     }
     residue::none_left()
 }
@@ -102,19 +94,12 @@ pub fn kill_elsewhere(context: &Context) -> TestResult {
     let buffer = receive(&ours)?;
     let engine = Engine::open()?;
     engine.import(&buffer, Import::Static)?;
-    let path = mapped.path().to_owned();
-    let breaking = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
+    let breaking = Breaking::truncate(mapped.path(), 0)?;
     let broken = breaking.end(LIMIT)?;
     errno("the breaker", broken.result(), Errno::EBUSY)?;
-    let status = holder.wait(LIMIT)?;
-    ensure!(
-        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-        "the holder: {status:?}"
-    );
+    holder.wait_killed(LIMIT).context("the holder")?;
     engine.write_all(3)?;
-    mapped.file().sync_all()?;
-    let reader = &mut DirectReader::open(mapped.path())?;
-    reader.census(PAGES, Requirement::Exactly(3))?.all_kept()?;
+    durable(&mapped, 3)?;
     drop(engine);
     residue::none_left()?;
     mapped.file().set_len(0)?;

@@ -151,14 +151,7 @@ fn killed(context: &Context) -> TestResult {
         "before the grace was over: {:?}",
         broken.took()
     );
-    let status = holder.wait(AGES)?;
-    ensure!(
-        matches!(
-            status,
-            nix::sys::wait::WaitStatus::Signaled(_, Signal::SIGKILL, _)
-        ),
-        "{status:?}"
-    );
+    holder.wait_killed(AGES)?;
     none_left()
 }
 

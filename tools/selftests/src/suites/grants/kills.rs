@@ -13,10 +13,7 @@ use std::{
 
 use anyhow::{bail, ensure, Context as _, Result};
 use io_uring::{opcode, types, IoUring};
-use nix::{
-    sys::signal::{kill, Signal},
-    unistd::truncate,
-};
+use nix::sys::signal::{kill, Signal};
 use pinlease::{Device, Policy};
 
 use super::{AGES, PAGE};
@@ -26,7 +23,7 @@ use crate::{
         channel::{channel, Sender},
         process,
         residue::none_left,
-        Breaking, Fill, Handler, Mapped,
+        Breaking, Fill, Mapped,
     },
 };
 
@@ -136,8 +133,7 @@ fn killed(context: &Context) -> TestResult {
             bail!("round {round}: the victim did not begin");
         }
         thread::sleep(Duration::from_micros(random.u64(0..30_000)));
-        let path = mapped.path().to_owned();
-        let breaking = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
+        let breaking = Breaking::truncate(mapped.path(), 0)?;
         thread::sleep(Duration::from_micros(random.u64(0..60_000)));
         kill(holder.pid(), Signal::SIGKILL)?;
         let begin = Instant::now();

@@ -4,7 +4,7 @@
 use std::thread;
 
 use anyhow::{ensure, Context as _, Result};
-use nix::{errno::Errno, unistd::truncate};
+use nix::errno::Errno;
 use pinlease::{AcquireError, Device, Policy, State};
 
 use super::{file, grant, pins, pins_pages, refused, AGES, PAGE};
@@ -12,7 +12,7 @@ use crate::{
     harness::{Context, Test, TestResult},
     support::{
         channel::channel, expect::errno, page_size, process, residue::none_left, Breaking, Fill,
-        Handler, Mapped, Window,
+        Mapped, Window,
     },
 };
 
@@ -218,8 +218,7 @@ fn closed(context: &Context) -> TestResult {
 fn breaking(context: &Context) -> TestResult {
     let mapped = file(context, PAGES)?;
     let lease = grant(&mapped, 0..PAGES, Policy::Block)?;
-    let path = mapped.path().to_owned();
-    let breaker = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
+    let breaker = Breaking::truncate(mapped.path(), 0)?;
     let is_breaking = || Ok(lease.query()?.state == State::Breaking);
     crate::support::proc::wait_for("the break", AGES, is_breaking)?;
     refused("a lease that is broken", mapped.address(0), PAGES)?;

@@ -8,7 +8,6 @@ use anyhow::{ensure, Result};
 use nix::{
     errno::Errno,
     sys::signal::{kill, Signal},
-    unistd::truncate,
 };
 use pinlease::Policy;
 
@@ -17,7 +16,7 @@ use crate::{
     support::{
         expect::{errno, success},
         modules::Parameterised,
-        process, residue, Breaking, Broken, Fill, Handler, HolderPlan, Mapped,
+        process, residue, Breaking, Broken, Fill, HolderPlan, Mapped,
     },
 };
 
@@ -31,7 +30,7 @@ const MAXIMUM: Duration = Duration::from_millis(800);
 const SLACK: Duration = Duration::from_secs(4);
 
 fn cut(mapped: &Mapped) -> Result<Broken> {
-    Breaking::begin(Handler::Interrupts, || truncate(mapped.path(), 0))?.end(LIMIT)
+    Breaking::truncate(mapped.path(), 0)?.end(LIMIT)
 }
 
 /// Each policy, with a device that never pauses.

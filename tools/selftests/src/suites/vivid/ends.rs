@@ -4,11 +4,7 @@
 use std::{io::Read, os::unix::net::UnixStream, time::Duration};
 
 use anyhow::{ensure, Context as _, Result};
-use nix::{
-    errno::Errno,
-    sys::{signal::Signal, wait::WaitStatus},
-    unistd::truncate,
-};
+use nix::errno::Errno;
 use pinlease::{Device, DmaBuf, ExportOptions, Lease, PinOptions, Policy, State};
 
 use super::capture::BUFFERS;
@@ -19,7 +15,7 @@ use crate::{
         page_size, process, residue,
         rights::{receive, send},
         video::{Memory, Video},
-        Breaking, DirectReader, Fill, Handler, Mapped, Stamp,
+        Breaking, DirectReader, Fill, Mapped, Stamp,
     },
 };
 
@@ -113,17 +109,12 @@ pub fn kill(context: &Context) -> TestResult {
         anyhow::bail!("not killed")
     })?;
     drop(receive(&ours).context("the holder streams")?);
-    let path = mapped.path().to_owned();
-    let breaking = Breaking::begin(Handler::Interrupts, move || truncate(&path, 0))?;
+    let breaking = Breaking::truncate(mapped.path(), 0)?;
     let broken = breaking.end(LIMIT)?;
     broken.result()?;
     println!("the truncation took {:?}", broken.took());
     ensure!(broken.took() >= GRACE, "too early: {:?}", broken.took());
-    let status = holder.wait(LIMIT)?;
-    ensure!(
-        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-        "the holder: {status:?}"
-    );
+    holder.wait_killed(LIMIT).context("the holder")?;
     let length = mapped.file().metadata()?.len();
     ensure!(length == 0, "{length} bytes are left");
     residue::none_left()

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{bail, ensure, Context, Result};
 use nix::errno::Errno;
-use pinlease::{issue, uapi, Lease};
+use pinlease::{issue, issue_bare, uapi, Lease};
 
 pub use devices::{Domain, Edus};
 pub use rig::{EduRig, Revoked};
@@ -192,15 +192,7 @@ impl Edu {
     ///
     /// As `EDU_IOC_STOP`.
     pub fn stop(&self) -> nix::Result<()> {
-        // SAFETY: the command takes no argument.
-        let result = unsafe {
-            libc::ioctl(
-                self.0.as_raw_fd(),
-                libc::Ioctl::from(uapi::EDU_IOC_STOP_NR),
-                0,
-            )
-        };
-        Errno::result(result).map(drop)
+        issue_bare(self.0.as_fd(), uapi::EDU_IOC_STOP_NR)
     }
 
     /// Where it is.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     channel::{channel, Receiver, Sender},
-    process::Tied,
+    process::{is_killed, Tied},
     Mapped, Seen,
 };
 
@@ -154,7 +154,7 @@ pub struct Ended {
 impl Ended {
     /// Whether it was killed.
     pub fn was_killed(&self) -> bool {
-        matches!(self.status, WaitStatus::Signaled(_, Signal::SIGKILL, _))
+        is_killed(self.status)
     }
 }
 

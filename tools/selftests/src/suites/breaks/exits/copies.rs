@@ -4,7 +4,7 @@
 use std::os::unix::net::UnixStream;
 
 use anyhow::{ensure, Context as _, Result};
-use nix::sys::{prctl, signal::Signal, wait::WaitStatus};
+use nix::sys::{prctl, signal::Signal};
 use pinlease::{monotonic, Lease, Policy, State};
 
 use super::{cut, file, hold, resumes, waits, AGES, GRACE, LIMIT};
@@ -97,11 +97,7 @@ pub fn fork_killed(context: &Context) -> TestResult {
     let broken = breaking.end(LIMIT)?;
     broken.result()?;
     ensure!(broken.took() >= GRACE, "too early: {:?}", broken.took());
-    let status = holder.wait(LIMIT)?;
-    ensure!(
-        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-        "the acquirer: {status:?}"
-    );
+    holder.wait_killed(LIMIT).context("the acquirer")?;
     order_child.send(&1)?;
     ensure!(step(&mut said)? == 2, "the child failed");
     crate::support::residue::none_left()

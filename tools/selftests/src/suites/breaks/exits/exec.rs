@@ -93,11 +93,7 @@ pub fn killed(context: &Context) -> TestResult {
     ensure!(is_sleeping(holder.pid()), "the holder did not execute");
     let broken = resumes(breaking)?;
     ensure!(broken.took() >= grace, "too early: {:?}", broken.took());
-    let status = holder.wait(LIMIT)?;
-    ensure!(
-        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-        "the holder was {status:?}"
-    );
+    holder.wait_killed(LIMIT).context("the holder")?;
     Ok(())
 }
 
@@ -121,11 +117,7 @@ fn with_program(mapped: &Mapped, program: &Path) -> TestResult {
     let is_root = || Ok(fs::read_to_string(&status)?.contains("Uid:\t65534\t0\t0\t0"));
     wait_for("the program is root's", 3 * GRACE, is_root)?;
     resumes(breaking)?;
-    let status = holder.wait(LIMIT)?;
-    ensure!(
-        matches!(status, WaitStatus::Signaled(_, Signal::SIGKILL, _)),
-        "the set-uid program was {status:?}"
-    );
+    holder.wait_killed(LIMIT).context("the set-uid program")?;
     Ok(())
 }
 

@@ -11,12 +11,11 @@ mod mapping;
 use std::{path::Path, time::Duration};
 
 use anyhow::{ensure, Context as _, Result};
-use nix::unistd::truncate;
 use pinlease::{Device, Lease, PinOptions, Policy};
 
 use crate::{
     harness::{Context, Test},
-    support::{residue, Breaking, Broken, Fill, Handler, Mapped},
+    support::{residue, Breaking, Broken, Fill, Mapped},
 };
 
 /// The tests of this suite.
@@ -78,7 +77,7 @@ fn hold_by(
 
 /// Begins to cut the file; asserts that it waits.
 fn cut(path: &Path) -> Result<Breaking> {
-    let breaking = Breaking::begin(Handler::Interrupts, || truncate(path, 0))?;
+    let breaking = Breaking::truncate(path, 0)?;
     waits(&breaking)?;
     Ok(breaking)
 }
