@@ -99,7 +99,7 @@ pub fn listed(context: &Context) -> TestResult {
             .split_whitespace()
             .collect();
         ensure!(
-            row.len() == 12 && row[4] == "cat" && row[10] == "0",
+            row.len() == 13 && row[4] == "cat" && row[10] == "0" && row[11] == "-",
             "{table}"
         );
         let status = run(context, &["status"])?;
