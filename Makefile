@@ -7,6 +7,7 @@
 #   make check-debug-short   some of them, in some minutes
 #   make check-crash   power cuts under a writing device: N=cuts SEED=number FS=filesystem, CRASH_ARGS=more
 #   make check-crash-mutants   whether the judge of the power cuts finds what is broken on purpose
+#   make check-mutants   whether the tests notice when the module is broken on purpose
 #   make fuzz   operations drawn by chance, on each filesystem for some minutes
 #   make man    the man pages of the command, in out/man
 #   make check-regression   tests of others, without the module, with it, and beside a lease
@@ -26,7 +27,7 @@ SHELL := /bin/bash
 export PINLEASE_CHECK_ARGS PINLEASE_FUZZ_ARGS
 N ?= 30
 
-.PHONY: all modules debug-modules programs demo check check-debug check-debug-short check-crash check-crash-mutants check-regression fuzz \
+.PHONY: all modules debug-modules programs demo check check-debug check-debug-short check-crash check-crash-mutants check-mutants check-regression fuzz \
 	lint unit man filesystem-table regression-table clean help
 
 all: modules programs
@@ -73,6 +74,9 @@ check-crash-mutants: modules programs
 		out/programs/crash --programs out/programs --out out --cuts $(N) $(if $(SEED),--seed $(SEED)) \
 			$(addprefix --fs ,$(or $(FS),ext4)) --mutant $$mutant $(CRASH_ARGS) || exit; \
 	done
+
+check-mutants: programs
+	scripts/check-mutants
 
 fuzz: modules programs
 	out/programs/fuzz --programs out/programs --out out $(PINLEASE_FUZZ_ARGS)

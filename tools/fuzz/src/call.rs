@@ -135,6 +135,24 @@ pub enum Call {
     Start {
         fd: RawFd,
     },
+    Export {
+        fd: RawFd,
+        open_flags: u32,
+        pin: u64,
+        offset: u64,
+        length: u64,
+    },
+    /// By a device.
+    Import {
+        fd: RawFd,
+        buffer: RawFd,
+        flags: u32,
+    },
+    /// The beginning or the end of an access to a dma-buf.
+    Access {
+        fd: RawFd,
+        end: bool,
+    },
     Stop {
         fd: RawFd,
     },
@@ -159,6 +177,7 @@ pub struct Queried {
     pub pins: u64,
     pub pinned_bytes: u64,
     pub flags: u32,
+    pub exports: u32,
 }
 
 impl From<uapi::pinlease_query> for Queried {
@@ -171,6 +190,7 @@ impl From<uapi::pinlease_query> for Queried {
             pins: query.pins,
             pinned_bytes: query.pinned_bytes,
             flags: query.flags,
+            exports: query.exports,
         }
     }
 }

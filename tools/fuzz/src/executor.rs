@@ -26,6 +26,11 @@ const SIGNAL_US: i64 = 2000;
 /// `F_SETSIG` of asm-generic/fcntl.h, which libc lacks.
 const F_SETSIG: i32 = 10;
 
+/// `_IOW('b', 0, struct dma_buf_sync)` of linux/dma-buf.h, and what its flags are.
+const DMA_BUF_IOCTL_SYNC: libc::Ioctl = 0x4008_6200;
+const DMA_BUF_SYNC_RW: u64 = 3;
+const DMA_BUF_SYNC_END: u64 = 4;
+
 /// What signals for events are.
 const SIGNAL: i32 = libc::SIGUSR1;
 
@@ -216,6 +221,25 @@ impl Executor {
                 // SAFETY: the command takes no argument.
                 result(unsafe { libc::ioctl(fd, number, 0) }.into())
             }
+            Call::Export {
+                fd,
+                open_flags,
+                pin,
+                offset,
+                length,
+            } => command(
+                fd,
+                uapi::pinlease_export {
+                    size: size_of::<uapi::pinlease_export>() as u32,
+                    open_flags,
+                    id: pin,
+                    offset,
+                    length,
+                },
+            ),
+            Call::Import { fd, buffer, flags } => {
+                command(fd, uapi::dmasim_import { fd: buffer, flags })
+            }
             Call::Fork { child } => fork(child),
             Call::Clean {
                 ref fds,
@@ -286,6 +310,11 @@ fn simple_call(call: &Call) -> nix::Result<u64> {
             Ok(0)
         }
         Call::Sync { fd, how } => result(sync(fd, how).into()),
+        Call::Access { fd, end } => {
+            let flags = DMA_BUF_SYNC_RW | if end { DMA_BUF_SYNC_END } else { 0 };
+            // SAFETY: reads the flags.
+            result(unsafe { libc::ioctl(fd, DMA_BUF_IOCTL_SYNC, &flags) }.into())
+        }
         _ => Err(Errno::ENOSYS),
     }
 }

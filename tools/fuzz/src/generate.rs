@@ -4,10 +4,10 @@
 use fastrand::Rng;
 
 use crate::{
-    model::{Mapped, Model, BARE, FOREIGN, LARGE},
+    model::{Mapped, Model, BARE, COMMANDS, FOREIGN, LARGE},
     operation::{
-        Actor, Child, Grace, Malformed, Mapping, Means, Open, Operation, Patience, Step, Sync,
-        FILES, PAGES, SLOTS,
+        Access, Actor, Child, Grace, Importer, Malformed, Mapping, Means, Open, Operation,
+        Patience, Step, Sync, FILES, PAGES, SLOTS,
     },
     run::Steps,
 };
@@ -80,7 +80,7 @@ fn operation(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
         },
         884..892 => Operation::Hostile {
             handle: rng.u8(..),
-            command: rng.u8(..8),
+            command: rng.u8(..COMMANDS),
             how: pick(rng, Malformed::ALL),
         },
         892..920 => mapping(rng),
@@ -302,7 +302,8 @@ fn device(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
     }
     let engine = rng.u8(..);
     let (first, pages) = (rng.u8(..4), rng.u8(1..4));
-    match rng.u32(..20) {
+    match rng.u32(..30) {
+        20..30 => buffer(rng, engine),
         0 => Operation::Engine,
         1..8 => Operation::Attach {
             engine,
@@ -323,6 +324,37 @@ fn device(rng: &mut Rng, model: &Model, actor: Actor) -> Operation {
         17 if rarely(rng, 8) => Operation::Start { engine },
         17 => Operation::Stop { engine },
         _ => Operation::CloseEngine { engine },
+    }
+}
+
+fn buffer(rng: &mut Rng, engine: u8) -> Operation {
+    let buffer = rng.u8(..);
+    match rng.u32(..10) {
+        0..4 => Operation::Export {
+            handle: rng.u8(..),
+            pin: rng.u8(..),
+            first: if rarely(rng, 3) { rng.u8(..4) } else { 0 },
+            pages: if rarely(rng, 3) { rng.u8(1..4) } else { 0 },
+            access: match rng.u32(..50) {
+                0 => Access::Unknown,
+                1..10 => Access::Read,
+                _ => Access::Write,
+            },
+            unaligned: rarely(rng, 50),
+        },
+        4..8 => Operation::Import {
+            engine,
+            buffer,
+            kind: pick(
+                rng,
+                &[Importer::Revocable, Importer::Static, Importer::Fenced],
+            ),
+        },
+        8 => Operation::Access {
+            buffer,
+            end: rng.bool(),
+        },
+        _ => Operation::CloseBuffer { buffer },
     }
 }
 

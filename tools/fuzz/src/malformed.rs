@@ -40,7 +40,8 @@ fn layout(command: u8) -> (u32, usize, usize) {
         4 => of!(PINLEASE_IOC_QUERY_NR, pinlease_query, exports),
         5 => of!(PINLEASE_IOC_SHRINK_NR, pinlease_shrink, reserved),
         6 => of!(PINLEASE_IOC_NEXT_NR, pinlease_next, reserved),
-        _ => of!(PINLEASE_IOC_WATCH_NR, pinlease_watch, flags),
+        7 => of!(PINLEASE_IOC_WATCH_NR, pinlease_watch, flags),
+        _ => of!(PINLEASE_IOC_EXPORT_NR, pinlease_export, open_flags),
     }
 }
 

@@ -166,6 +166,28 @@ pub enum Child {
     Executes,
 }
 
+/// How a dma-buf is open.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Access {
+    /// For reading and writing.
+    Write,
+    /// For reading.
+    Read,
+    /// As the command does not know it.
+    Unknown,
+}
+
+/// What a device can do when its dma-buf is taken away.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Importer {
+    /// It lets go at once.
+    Revocable,
+    /// It keeps it.
+    Static,
+    /// It lets go at the end of its pass.
+    Fenced,
+}
+
 /// One operation.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the fields are what the calls take")]
@@ -269,6 +291,25 @@ pub enum Operation {
     Stop { engine: u8 },
     /// It is closed.
     CloseEngine { engine: u8 },
+    /// PINLEASE_IOC_EXPORT of pages of a pin, counted from its first; 0 pages: to its end.
+    Export {
+        handle: u8,
+        pin: u8,
+        first: u8,
+        pages: u8,
+        access: Access,
+        unaligned: bool,
+    },
+    /// A device imports a dma-buf.
+    Import {
+        engine: u8,
+        buffer: u8,
+        kind: Importer,
+    },
+    /// DMA_BUF_IOCTL_SYNC.
+    Access { buffer: u8, end: bool },
+    /// close(2) of a dma-buf.
+    CloseBuffer { buffer: u8 },
     /// fork(2).
     Fork { child: Child },
 }

@@ -58,6 +58,10 @@ variants! {
     Stop = "stop",
     CloseEngine = "close-engine",
     Fork = "fork",
+    Export = "export",
+    Import = "import",
+    Access = "access",
+    CloseBuffer = "close-buffer",
 }
 
 /// How many kinds there are.

@@ -6,7 +6,9 @@ use fuzz::{
     call::Outcome,
     generate,
     model::{Descriptors, Model, Setting},
-    operation::{Actor, Grace, Mapping, Means, Open, Operation, Patience, Sequence, Step},
+    operation::{
+        Access, Actor, Grace, Importer, Mapping, Means, Open, Operation, Patience, Sequence, Step,
+    },
 };
 use nix::errno::Errno;
 use selftests::support::Filesystem;
@@ -92,12 +94,7 @@ fn a_break_stands_until_it_is_answered() {
     assert!(fails(&mut model, Step(Partner, punch(2)), Errno::EAGAIN));
     assert!(!succeeds(&mut model.clone(), Step(Partner, punch(2)), 0));
     assert!(fails(&mut model, Step(Worker, punch(2)), Errno::EDEADLK));
-    let unpin = Operation::Unpin {
-        handle: 0,
-        pin: 0,
-        unknown: false,
-    };
-    assert!(succeeds(&mut model, Step(Worker, unpin), 0));
+    assert!(succeeds(&mut model, Step(Worker, UNPIN), 0));
     assert!(succeeds(&mut model, Step(Partner, punch(2)), 0));
     // Whoever pins anew does not yield any more.
     assert!(succeeds(&mut model, Step(Worker, PIN), 101));
@@ -150,6 +147,87 @@ fn pins_need_a_shared_mapping_of_leased_pages() {
         unaligned,
     };
     assert!(fails(&mut model, Step(Worker, private), Errno::EFAULT));
+}
+
+const EXPORT: Operation = Operation::Export {
+    handle: 0,
+    pin: 0,
+    first: 0,
+    pages: 0,
+    access: Access::Write,
+    unaligned: false,
+};
+
+const UNPIN: Operation = Operation::Unpin {
+    handle: 0,
+    pin: 0,
+    unknown: false,
+};
+
+/// A model in which an engine has imported a pin of a lease.
+fn imported(policy: u8, kind: Importer) -> Model {
+    let mut model = model();
+    assert!(succeeds(&mut model, Step(Worker, acquire(policy, 8)), 10));
+    assert!(succeeds(&mut model, Step(Worker, PIN), 100));
+    assert!(succeeds(&mut model, Step(Worker, EXPORT), 11));
+    assert!(succeeds(&mut model, Step(Worker, Operation::Engine), 12));
+    let import = Operation::Import {
+        engine: 0,
+        buffer: 0,
+        kind,
+    };
+    assert!(succeeds(&mut model, Step(Worker, import), 0));
+    model
+}
+
+#[test]
+fn a_dma_buf_keeps_its_pin() {
+    let mut model = imported(0, Importer::Revocable);
+    assert!(fails(&mut model, Step(Worker, UNPIN), Errno::EBUSY));
+    let close = Operation::CloseBuffer { buffer: 0 };
+    assert!(succeeds(&mut model, Step(Worker, close), 0));
+    // The engine has it still.
+    assert!(fails(&mut model, Step(Worker, UNPIN), Errno::EBUSY));
+    let close = Operation::CloseEngine { engine: 0 };
+    assert!(succeeds(&mut model, Step(Worker, close), 0));
+    assert!(succeeds(&mut model, Step(Worker, UNPIN), 0));
+}
+
+#[test]
+fn a_closed_lease_waits_for_importers_that_keep_their_pages() {
+    let close = Step(Worker, Operation::Close { handle: 0 });
+    let write = Operation::DeviceWrite {
+        engine: 0,
+        first: 0,
+        pages: 1,
+    };
+    let write = Step(Worker, write);
+
+    let mut revoked = imported(0, Importer::Revocable);
+    assert!(succeeds(&mut revoked, close, 0));
+    assert!(fails(&mut revoked, write, Errno::ENODEV));
+    assert!(!fails(
+        &mut revoked.clone(),
+        Step(Partner, punch(2)),
+        Errno::EAGAIN
+    ));
+
+    let mut kept = imported(0, Importer::Static);
+    assert!(succeeds(&mut kept, close, 0));
+    assert!(succeeds(&mut kept, write, 0));
+    assert!(fails(&mut kept, Step(Partner, punch(2)), Errno::EAGAIN));
+}
+
+#[test]
+fn what_must_be_revocable_is_not_given_to_others() {
+    let mut model = imported(1, Importer::Revocable);
+    assert!(succeeds(&mut model, Step(Worker, Operation::Engine), 13));
+    let import = Operation::Import {
+        engine: 1,
+        buffer: 0,
+        kind: Importer::Static,
+    };
+    assert!(fails(&mut model, Step(Worker, import), Errno::EOPNOTSUPP));
 }
 
 /// Whatever comes of the calls, as long as it is expected, the next ones can be planned, and what

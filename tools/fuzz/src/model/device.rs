@@ -9,7 +9,7 @@ use super::{index, lease::overlap, Effect, Life, Model, Plan};
 use crate::{
     call::Call,
     expected::Expected,
-    operation::{Actor, Mapping, Operation, PAGE, SLOTS, SLOT_PAGES},
+    operation::{Actor, Importer, Mapping, Operation, PAGE, SLOTS, SLOT_PAGES},
 };
 
 /// What memory an engine has.
@@ -28,6 +28,15 @@ pub enum EngineState {
     },
     /// It was taken away.
     Revoked,
+    /// A dma-buf.
+    Imported {
+        /// Which one.
+        buffer: u32,
+        /// How many pages it has.
+        pages: u64,
+        /// What becomes of it when it is revoked.
+        kind: Importer,
+    },
     /// It pinned under a grant.
     Raw {
         /// Of this file.
@@ -47,7 +56,7 @@ pub struct Engine {
 }
 
 impl Model {
-    fn engine(&self, actor: Actor, number: u8) -> Option<&Engine> {
+    pub(super) fn engine(&self, actor: Actor, number: u8) -> Option<&Engine> {
         let index = Self::nth(&self.engines, |engine| engine.actor == actor, number)?;
         Some(&self.engines[index])
     }
@@ -78,7 +87,7 @@ impl Model {
         let pin = &lease.pins[usize::from(pin).checked_rem(lease.pins.len())?];
         let taken = matches!(
             engine.state,
-            EngineState::Attached { .. } | EngineState::Raw { .. }
+            EngineState::Attached { .. } | EngineState::Raw { .. } | EngineState::Imported { .. }
         );
         let revoked = matches!(engine.state, EngineState::Revoked);
         let mut expected = lease.valid_unless(&[(taken, Errno::EBUSY)]);
@@ -193,8 +202,13 @@ impl Model {
     }
 
     /// Whether its memory may have been taken away.
-    fn is_doubtful(&self, engine: &Engine) -> bool {
+    pub(super) fn is_doubtful(&self, engine: &Engine) -> bool {
         match engine.state {
+            EngineState::Imported { buffer, kind, .. } if kind != Importer::Static => {
+                let buffer = self.buffers.iter().find(|one| one.key == buffer);
+                let lease = buffer.and_then(|buffer| self.lease(buffer.lease));
+                lease.is_none_or(|lease| lease.life != Life::Valid)
+            }
             EngineState::Attached { lease, .. } => self
                 .lease(lease)
                 .is_none_or(|lease| lease.life != Life::Valid),
@@ -207,7 +221,9 @@ impl Model {
         let (expected, pages) = match &engine.state {
             EngineState::Empty => (Expected::failure(&[Errno::ENXIO]), 0),
             EngineState::Revoked => (Expected::failure(&[Errno::ENODEV]), 0),
-            EngineState::Attached { pages, .. } => (Expected::SUCCESS, *pages),
+            EngineState::Attached { pages, .. } | EngineState::Imported { pages, .. } => {
+                (Expected::SUCCESS, *pages)
+            }
             EngineState::Raw { pages, .. } => (Expected::SUCCESS, pages.end - pages.start),
         };
         match self.is_doubtful(engine) {

@@ -96,7 +96,8 @@ impl Model {
                 .leases
                 .iter()
                 .any(|other| other.file == lease.file && !other.pins.is_empty());
-            if lease.grant && (pinned || self.others_may_pin(lease.file)) {
+            let stays = self.revoke_buffers(key);
+            if stays || lease.grant && (pinned || self.others_may_pin(lease.file)) {
                 self.files[lease.file].drains = true;
             }
         }

@@ -271,6 +271,7 @@ impl Model {
 
     /// What is wrong with the answer to a query; learns from it.
     pub(super) fn queried(&mut self, key: u32, outcome: &Outcome) -> Result<(), String> {
+        let exports = self.exports(key);
         let lease = self.lease_mut(key).ok_or("it is not there")?;
         let seen = outcome.queried.ok_or("it says nothing")?;
         if seen.state == uapi::PINLEASE_STATE_WITHDRAWN && lease.life == Life::Doubtful {
@@ -295,11 +296,13 @@ impl Model {
             } else {
                 0
             },
+            exports,
         };
         let mut compared = seen;
         if lease.life != Life::Valid {
             // They are being taken away.
             (compared.pins, compared.pinned_bytes) = (wanted.pins, wanted.pinned_bytes);
+            compared.exports = wanted.exports;
         }
         match compared == wanted {
             true => Ok(()),

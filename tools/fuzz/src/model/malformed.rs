@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Commands by their numbers, as in `pinlease.h`.
-pub const COMMANDS: u8 = 8;
+pub const COMMANDS: u8 = 9;
 
 /// Whether the command belongs on the device, not on a lease.
 pub fn is_of_device(command: u8) -> bool {

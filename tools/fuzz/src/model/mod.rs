@@ -7,6 +7,7 @@
 //! it sees.
 
 mod breaks;
+mod buffer;
 mod device;
 mod file;
 mod handle;
@@ -22,10 +23,12 @@ use selftests::support::Filesystem;
 
 use crate::operation::{Actor, FILES, PAGES, SLOTS};
 
+pub use buffer::Buffer;
 pub use device::{Engine, EngineState};
 pub use file::{Descriptors, FileState, BARE, FOREIGN, LARGE};
 pub use handle::Handle;
 pub use lease::{Events, Lease, Life, Pin};
+pub use malformed::COMMANDS;
 pub use mapping::Mapped;
 pub use plan::{Effect, Plan};
 
@@ -54,9 +57,11 @@ pub struct Model {
     pub(crate) leases: Vec<Lease>,
     pub(crate) handles: Vec<Handle>,
     pub(crate) engines: Vec<Engine>,
+    pub(crate) buffers: Vec<Buffer>,
     pub(crate) watches: Vec<(Actor, RawFd)>,
     pub(crate) places: [[Option<Mapped>; SLOTS]; 2],
     next_lease: u32,
+    next_buffer: u32,
 }
 
 /// The worker is 0, its partner 1.
@@ -82,9 +87,11 @@ impl Model {
             leases: Vec::new(),
             handles: Vec::new(),
             engines: Vec::new(),
+            buffers: Vec::new(),
             watches: Vec::new(),
             places,
             next_lease: 0,
+            next_buffer: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use pinlease::uapi;
 
 use super::{
     lease::{grant_pages, overlap},
-    Effect, EngineState, Life, Model, Pin, Plan,
+    Effect, Engine, EngineState, Life, Model, Pin, Plan,
 };
 use crate::{
     call::Call,
@@ -170,10 +170,11 @@ impl Model {
         self.leases.iter().any(|lease| lease.life != Life::Valid)
     }
 
-    /// Whether a device has the pin.
+    /// Whether a device has the pin, or a dma-buf.
     fn is_used(&self, id: u64) -> bool {
         let mut engines = self.engines.iter();
-        engines.any(|engine| matches!(engine.state, EngineState::Attached { pin, .. } if pin == id))
+        let attached = |engine: &Engine| matches!(engine.state, EngineState::Attached { pin, .. } if pin == id);
+        engines.any(attached) || self.buffers.iter().any(|buffer| buffer.pin == id)
     }
 
     /// Whether anybody but leases may have pinned pages of the file.

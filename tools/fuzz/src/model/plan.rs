@@ -4,7 +4,8 @@
 use std::{ops::Range, os::fd::RawFd};
 
 use super::{
-    breaks::Breaker, handle::Handle, index, Engine, EngineState, Lease, Life, Mapped, Model, Pin,
+    breaks::Breaker, buffer::Buffer, handle::Handle, index, Engine, EngineState, Lease, Life,
+    Mapped, Model, Pin,
 };
 use crate::{
     call::{Call, Outcome},
@@ -37,6 +38,8 @@ pub enum Effect {
     Wrote(bool),
     Runs(Actor, RawFd, bool),
     EngineClosed(Actor, RawFd),
+    Exported(Buffer),
+    BufferClosed(Actor, RawFd),
 }
 
 /// A call, and what the model thinks of it.
@@ -125,6 +128,14 @@ impl Model {
             Operation::Start { engine } => self.plan_start(actor, engine),
             Operation::Stop { engine } => self.plan_stop(actor, engine),
             Operation::CloseEngine { engine } => self.plan_close_engine(actor, engine),
+            Operation::Export { .. } => self.plan_export(actor, operation),
+            Operation::Import {
+                engine,
+                buffer,
+                kind,
+            } => self.plan_import(actor, engine, buffer, kind),
+            Operation::Access { buffer, end } => self.plan_access(actor, buffer, end),
+            Operation::CloseBuffer { buffer } => self.plan_close_buffer(actor, buffer),
             Operation::Fork { child } => Some(Plan::new(
                 Call::Fork { child },
                 Expected::SUCCESS,
@@ -198,7 +209,10 @@ impl Model {
             Effect::EngineClosed(actor, fd) => {
                 self.engines
                     .retain(|engine| (engine.actor, engine.fd) != (actor, fd));
+                self.drop_buffers();
             }
+            Effect::Exported(buffer) => self.exported(buffer, fd),
+            Effect::BufferClosed(actor, fd) => self.buffer_closed(actor, fd),
         }
         Ok(true)
     }
@@ -209,8 +223,10 @@ impl Model {
         let handles = self.handles.iter().filter(|handle| handle.actor == actor);
         let engines = self.engines.iter().filter(|engine| engine.actor == actor);
         let watches = self.watches.iter().filter(|(of, _)| *of == actor);
+        let buffers = self.buffers.iter().filter(|buffer| buffer.actor == actor);
         let fds = engines
             .map(|engine| engine.fd)
+            .chain(buffers.filter_map(|buffer| buffer.fd))
             .chain(handles.map(|handle| handle.fd))
             .chain(watches.map(|(_, fd)| *fd))
             .collect();
