@@ -24,6 +24,9 @@ pub struct Test {
     pub has_control: bool,
     /// Whether it also runs with pins that others make.
     pub has_grant: bool,
+    /// What the kernel may log of itself that would fail another test, as long as nothing that
+    /// it logs has the module in it.
+    pub kernel_may_log: &'static [&'static str],
 }
 
 impl Test {
@@ -35,6 +38,7 @@ impl Test {
             timeout: Duration::from_secs(120),
             has_control: false,
             has_grant: false,
+            kernel_may_log: &[],
         }
     }
 
@@ -49,6 +53,12 @@ impl Test {
     /// The same, also with pins that others make.
     pub const fn granted(mut self) -> Self {
         self.has_grant = true;
+        self
+    }
+
+    /// The same, but the kernel may log lines that have one of these in them.
+    pub const fn kernel_may_log(mut self, lines: &'static [&'static str]) -> Self {
+        self.kernel_may_log = lines;
         self
     }
 

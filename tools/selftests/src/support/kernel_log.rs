@@ -13,6 +13,9 @@ use pinlease_vm::console::is_suspicious;
 /// What ext4 says of a page that was dirtied behind its back: it drops what was written there.
 const LOSS: &str = "data will be lost";
 
+/// Ends a line of a stack trace that is of the module.
+const FRAME: &str = " [pinlease]";
+
 /// The log from now on.
 #[derive(Debug)]
 pub struct KernelLog(File);
@@ -49,10 +52,17 @@ impl KernelLog {
 
     /// Those that tell of a kernel in trouble.
     pub fn splats(&mut self) -> Vec<String> {
-        self.messages()
-            .into_iter()
-            .filter(|line| is_splat(line))
-            .collect()
+        self.splats_but(&[])
+    }
+
+    /// The same, but for lines that have one of `expected` in them, if no stack trace has a function
+    /// of the module.
+    pub fn splats_but(&mut self, expected: &[&str]) -> Vec<String> {
+        let mut lines = self.messages();
+        let ours = lines.iter().any(|line| line.contains(FRAME));
+        let is_expected = |line: &str| !ours && expected.iter().any(|part| line.contains(part));
+        lines.retain(|line| is_splat(line) && !is_expected(line));
+        lines
     }
 }
 

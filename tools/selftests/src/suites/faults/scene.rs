@@ -58,6 +58,10 @@ pub struct Scene {
     pub device: Device,
     /// What the device wrote last.
     pub generation: u64,
+    /// Whether somebody else wrote over the first page then.
+    pub overwritten: bool,
+    /// Whether the holder says what the device wrote.
+    marks: bool,
     /// Whether somebody was told that it could not be saved.
     pub told: bool,
 }
@@ -78,6 +82,8 @@ impl Scene {
             mapped: Mapped::create(path, PAGES, Fill::Faulted)?,
             device,
             generation: 0,
+            overwritten: false,
+            marks: false,
             told: false,
         })
     }
@@ -103,6 +109,7 @@ impl Scene {
         let lease = self.lease.as_ref().ok_or(Errno::EBADF)?;
         let pin = lease.pin(self.mapped.address(0), length, PinOptions { marked });
         self.pin = Some(pin.map_err(pinlease::PinError::errno)?.into_id());
+        self.marks = marked;
         Ok(())
     }
 
@@ -161,7 +168,12 @@ impl Scene {
     pub fn write(&mut self) -> Result<()> {
         self.generation += 1;
         let engine = self.engine.as_ref().context("no device")?;
-        engine.write_all(self.generation)
+        engine.write_all(self.generation)?;
+        if self.marks {
+            let lease = self.lease.as_ref().context("no lease")?;
+            lease.mark(0, self.mapped.length() as u64)?;
+        }
+        Ok(())
     }
 
     /// The device lets go of the pin.
@@ -177,6 +189,10 @@ impl Scene {
     /// It is not, and nobody was told.
     pub fn saved(&mut self) -> Result<()> {
         let mut told = std::mem::take(&mut self.told);
+        if std::mem::take(&mut self.overwritten) {
+            let engine = self.engine.as_ref().context("no device")?;
+            engine.write(0, 1, self.generation)?;
+        }
         if let Err(error) = self.mapped.file().sync_all() {
             println!("  told by fsync: {error}");
             told = true;

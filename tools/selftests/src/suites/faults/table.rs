@@ -66,7 +66,10 @@ pub const OPERATIONS: &[Operation] = &[
     operation("watch", attached, watch, OPENING),
     operation("read events", told, read, USUAL),
     operation("attach", pinned, |scene| scene.attach(), USUAL),
-    operation("detach", attached, detach, &[]),
+    Operation {
+        harmless: true,
+        ..operation("detach", attached, detach, &[])
+    },
     operation("export", pinned, |scene| export(scene).map(drop), OPENING),
     operation("import", pinned, import, OPENING),
     operation("fsync", dirty, fsync, STORING),
@@ -197,15 +200,11 @@ fn syncfs(scene: &mut Scene) -> nix::Result<()> {
     nix::unistd::syncfs(scene.mapped.file())
 }
 
-/// Of a page that is pinned; the device writes it again afterwards.
+/// Of a page that is pinned; the device writes it again before anybody looks.
 fn write(scene: &mut Scene) -> nix::Result<()> {
     let zeroes = [0_u8; page_size()];
-    let written = nix::sys::uio::pwrite(scene.mapped.file(), &zeroes, 0).map(drop);
-    let engine = scene
-        .engine
-        .as_ref()
-        .map(|engine: &Engine| engine.write(0, 1, scene.generation));
-    written.and(engine.unwrap_or(Ok(())))
+    scene.overwritten = true;
+    nix::sys::uio::pwrite(scene.mapped.file(), &zeroes, 0).map(drop)
 }
 
 fn refused(scene: &mut Scene) -> nix::Result<()> {
