@@ -20,7 +20,7 @@ const PAGES: u64 = 16;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The pin ends; write(2) and fsync; a new pin.
+/// The pin ends; write(2) and fsync; a new pin, whose pages are clean or still dirty.
 pub fn pinned_again(context: &Context) -> TestResult {
     for fill in [Fill::Faulted, Fill::Written] {
         let mut subject = Subject::new(context, PAGES, fill)?;
@@ -35,6 +35,9 @@ pub fn pinned_again(context: &Context) -> TestResult {
                 subject.holds(B)?;
             }
             subject.pin()?;
+            if durable {
+                subject.fsync()?;
+            }
             subject.write_durably(A)?;
         }
     }
@@ -51,6 +54,8 @@ pub fn leased_again(context: &Context) -> TestResult {
             direct_write_soon(subject.mapped.path(), 0..PAGES, B)?;
             subject.acquire()?;
             subject.pin()?;
+            subject.fsync()?;
+            subject.holds(B)?;
             subject.write_durably(A)?;
         }
     }
