@@ -36,7 +36,7 @@ modules:
 	scripts/check-kdir $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	mkdir -p out
-	cp pinlease.ko samples/dmasim/dmasim.ko samples/edu/edu.ko samples/livepatch/patch_tracking.ko out/
+	cp pinlease.ko samples/bench/pinbench.ko samples/dmasim/dmasim.ko samples/edu/edu.ko samples/livepatch/patch_tracking.ko out/
 else
 modules:
 	scripts/build modules
