@@ -27,7 +27,7 @@ fn main() -> Result<ExitCode> {
     };
     let boots = boots(&options)?;
     let progress = Progress::new(boots.len() as u64);
-    let mut good = true;
+    let (mut good, mut names) = (true, Vec::new());
     for boot in &boots {
         progress.doing(format!("{boot}: booting a guest"));
         let before = report.figures.len();
@@ -53,10 +53,11 @@ fn main() -> Result<ExitCode> {
             good = false;
         }
         good &= report.figures.len() > before;
+        // What comes next may be interrupted.
+        names = write(&options, &report)?;
         progress.done(&boot.to_string());
     }
     drop(progress);
-    let names = write(&options, &report)?;
     println!("{}", report.text());
     for name in names {
         println!("{}", options.parts.out.join(name).display());

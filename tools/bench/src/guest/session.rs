@@ -9,7 +9,11 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::Args;
-use selftests::support::{modules, sysctl::idle_flusher, Filesystem};
+use selftests::support::{
+    modules,
+    sysctl::{idle_flusher, Sysctl},
+    Filesystem,
+};
 
 use super::Group;
 use crate::{
@@ -67,8 +71,12 @@ pub fn measure(options: &Options) -> Result<()> {
     print(&Line::About {
         kernel: kernel.trim().into(),
     })?;
-    // What is written is what is measured.
+    // What is written is what is measured, however much is dirty.
     let _quiet = idle_flusher()?;
+    let _limits = [
+        Sysctl::set("vm.dirty_ratio", 95)?,
+        Sysctl::set("vm.dirty_background_ratio", 90)?,
+    ];
     let groups = match options.groups.as_slice() {
         [] => Group::select(&[])?,
         groups => groups.into(),

@@ -63,7 +63,7 @@ struct Found {
 }
 
 fn on(session: &Session<'_>, dir: &Path, fill: Fill, suffix: &str) -> Result<()> {
-    let pages = session.either(8192, 1024);
+    let pages = session.either(4096, 1024);
     let mapped = Mapped::create(&dir.join("measured"), pages, fill)?;
     let mut others = Vec::new();
     for number in 0..OTHERS {
