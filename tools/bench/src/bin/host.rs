@@ -16,7 +16,7 @@ use demo::output::Progress;
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
     if let Some(path) = &options.table {
-        let report = Report::read(&options.parts.out.join("bench.json"))?;
+        let report = Report::read(&options.parts.out.join(format!("{}.json", options.stem())))?;
         fs::write(path, document(&report)).with_context(|| path.display().to_string())?;
         return Ok(ExitCode::SUCCESS);
     }
