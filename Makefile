@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-#   make        out/pinlease.ko, out/dmasim.ko, out/edu.ko, out/pinlease
+#   make        out/pinlease.ko, out/pinbench.ko, out/dmasim.ko, out/edu.ko, out/pinlease
 #   make demo   what the stock kernel loses and what pinlease keeps
 #   make check  all tests
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
@@ -9,6 +9,8 @@
 #   make check-crash-mutants   whether the judge of the power cuts finds what is broken on purpose
 #   make check-mutants   whether the tests notice when the module is broken on purpose
 #   make fuzz   operations drawn by chance, on each filesystem for some minutes
+#   make bench  what pinlease costs, beside what it is compared with: out/bench.json, out/bench.txt, plots; BENCH_ARGS=more
+#   make bench-table   Documentation/performance-figures.rst, from that
 #   make man    the man pages of the command, in out/man
 #   make check-regression   tests of others, without the module, with it, and beside a lease
 #   make regression-table   Documentation/regression.rst, from its results
@@ -27,7 +29,8 @@ SHELL := /bin/bash
 export PINLEASE_CHECK_ARGS PINLEASE_FUZZ_ARGS
 N ?= 30
 
-.PHONY: all modules debug-modules programs demo check check-debug check-debug-short check-crash check-crash-mutants check-mutants check-regression fuzz \
+.PHONY: all modules debug-modules programs demo bench bench-table check check-debug check-debug-short check-crash check-crash-mutants \
+	check-mutants check-regression fuzz \
 	lint unit man filesystem-table regression-table clean help
 
 all: modules programs
@@ -37,7 +40,7 @@ modules:
 	scripts/check-kdir $(KDIR)
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 	mkdir -p out
-	cp pinlease.ko samples/dmasim/dmasim.ko samples/edu/edu.ko samples/livepatch/patch_tracking.ko out/
+	cp pinlease.ko samples/bench/pinbench.ko samples/dmasim/dmasim.ko samples/edu/edu.ko samples/livepatch/patch_tracking.ko out/
 else
 modules:
 	scripts/build modules
@@ -54,6 +57,7 @@ demo: modules programs
 
 # From the quick to the slow; the last line counts the tests.
 check: lint unit modules programs man
+	out/programs/bench --programs out/programs --out out --quick --mode icount --fs ext4 pin_4k >/dev/null
 	out/programs/check --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
 
 check-debug: debug-modules programs
@@ -80,6 +84,13 @@ check-mutants: programs
 
 fuzz: modules programs
 	out/programs/fuzz --programs out/programs --out out $(PINLEASE_FUZZ_ARGS)
+
+# Whether the bars are met is in the report; the exit status says whether all was measured.
+bench: modules programs
+	out/programs/bench --programs out/programs --out out $(BENCH_ARGS)
+
+bench-table: programs
+	out/programs/bench --out out --table Documentation/performance-figures.rst
 
 lint:
 	scripts/enter scripts/lint

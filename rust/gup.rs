@@ -5,9 +5,11 @@
 //! [`Pinned`] can only be made from a [`Lease`], unpins when it is dropped, and cannot be copied:
 //! a writable pin of file memory without a lease does not compile, nor does unpinning twice.
 //!
-//! The pin is a long-term one (`FOLL_LONGTERM`), so that it does not sit in CMA or ZONE_MOVABLE
-//! for ever. Stock kernels refuse that for file mappings; while [`Pinned::new`] runs, the hook of
-//! `vma_needs_dirty_tracking` [grants](granted) it to this task for this file.
+//! The pin is there for long, so that it must not sit in CMA or ZONE_MOVABLE. Pages that are neither
+//! are pinned as for a short time: that way is the quicker one, and nothing else distinguishes them.
+//! Others are pinned anew with `FOLL_LONGTERM`, which moves them. Stock kernels refuse that for file
+//! mappings; while [`pin_for_long`] runs, the hook of `vma_needs_dirty_tracking` [grants](granted) it
+//! to this task for this file.
 //!
 //! C: `mm/gup.c`, Documentation/core-api/pin_user_pages.rst
 
@@ -20,7 +22,10 @@ use crate::{
     policy::range::{PageRange, PAGE_SIZE},
     sys::{dma_table::KeptPages, file::FileExt, folio::Folio, memlock::Charge, task, vma::Vma},
 };
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::{
+    mem::MaybeUninit,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 use kernel::{error::to_result, global_lock, prelude::*, sync::Arc};
 
 /// User memory of a leased file, pinned for writing.
@@ -51,6 +56,10 @@ fn refusal(lease: &Lease, range: PageRange) -> Error {
     lease.file().file().fault_error(PAGE_SIZE)
 }
 
+// A run is what C knows as one.
+const _: () =
+    assert!(size_of::<Run<*mut bindings::folio>>() == size_of::<bindings::pinlease_run>());
+
 impl Pinned {
     /// Pins `pages` pages at the user address `address`, in one shared writable mapping of the
     /// leased file, inside of the lease's range. The filesystem makes every page writable (dirty)
@@ -66,44 +75,70 @@ impl Pinned {
             runs: KVVec::new(),
             _charge: Charge::current(pages)?,
         };
-        let _granted = Granted::to_current(lease.file())?;
-        let mut chunk = KVVec::<*mut bindings::page>::with_capacity(CHUNK, GFP_KERNEL)?;
         let mut done = 0;
         while done < pages {
             let count = (pages - done).min(CHUNK as u64) as usize;
-            let got = pin_fast(address + (done * PAGE_SIZE) as usize, count, &mut chunk)
+            let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+            let next = address + (done * PAGE_SIZE) as usize;
+            let got = pin_for_long(lease.file(), next, &mut chunk[..count])
                 // The mapping is there, so that it is the filesystem which refused.
                 .map_err(|error| match error {
                     EFAULT => refusal(lease, range),
                     error => error,
                 })?;
-            for &page in &chunk[..got] {
-                pinned.push(page)?;
+            if done == 0 {
+                pinned.make_room(got, pages).inspect_err(|_| unpin(got))?;
             }
-            done += got as u64;
+            pinned.push(lease.file(), range.first() + done, got)?;
+            done += got.len() as u64;
         }
-        // Another thread may have put something else there since it was looked at.
-        pinned.check(lease.file())?;
         Ok(pinned)
     }
 
-    /// Takes over the pin of `page`.
-    fn push(&mut self, page: *mut bindings::page) -> Result {
-        // SAFETY: The page was pinned just now.
-        let folio = unsafe { Folio::of_page(page) };
+    /// Room for so many runs as there will be if all of `total` pages are like the first ones: mostly
+    /// the folios of a file are alike. Errors: `ENOMEM`.
+    fn make_room(&mut self, first: &[*mut bindings::page], total: u64) -> Result {
+        let count = first.len();
+        // SAFETY: The pages were pinned just now.
+        let runs = unsafe { bindings::pinlease_count_runs(first.as_ptr(), count as c_ulong) };
+        let expected = match first {
+            // SAFETY: As above.
+            [page, ..] if runs == 1 => total.div_ceil(unsafe { Folio::of_page(*page) }.pages()) + 1,
+            // At most as many as pages.
+            _ => (runs as u64 * total).div_ceil(count as u64),
+        };
+        Ok(self.runs.reserve(expected as usize, GFP_KERNEL)?)
+    }
+
+    /// Takes over the pins of `pages`, of which the first is to be page `index` of the file. Errors:
+    /// `ENOMEM`; `EAGAIN` when they are not: another thread may have put something else there since it
+    /// was looked at, or they are being truncated.
+    fn push(&mut self, file: &LeasedFile, index: u64, pages: &mut [*mut bindings::page]) -> Result {
+        let mut done = 0;
+        while done < pages.len() {
+            let rest = &mut pages[done..];
+            // SAFETY: The pages were pinned just now.
+            let run = unsafe { Folio::run_of(rest, file.mapping(), index + done as u64) };
+            let pushed = run.ok_or(EAGAIN).and_then(|(folio, count)| {
+                self.push_run(folio, count as u32)?;
+                Ok(count)
+            });
+            done += pushed.inspect_err(|_| unpin(rest))?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the pins of so many pages of `folio`. Errors: `ENOMEM`.
+    fn push_run(&mut self, folio: &Folio, pages: u32) -> Result {
         folio.keep_in_cache();
-        let folio = folio.as_ptr();
-        match folio_runs::step(self.runs.last().copied(), folio) {
+        match folio_runs::step(self.runs.last().copied(), folio.as_ptr(), pages) {
             Step::Extend(run) => {
                 if let Some(last) = self.runs.last_mut() {
-                    // INVARIANT: One more page, pinned by the caller.
+                    // INVARIANT: More pages, pinned by the caller.
                     *last = run;
                 }
             }
-            Step::Begin(run) => self.runs.push(run, GFP_KERNEL).inspect_err(|_| {
-                // SAFETY: One pin, which nobody took over.
-                unsafe { bindings::unpin_user_folio(folio, 1) };
-            })?,
+            Step::Begin(run) => self.runs.push(run, GFP_KERNEL)?,
         }
         Ok(())
     }
@@ -111,15 +146,16 @@ impl Pinned {
     /// Looks whether the folios are where the file has them: who maps a file may find pages that
     /// are being truncated. Errors: `EAGAIN` when not.
     pub(crate) fn check(&self, file: &LeasedFile) -> Result {
-        for (run, folio) in self.folios() {
-            let index = self.range.first() + u64::from(run.delta);
-            let end = index + u64::from(run.pages);
-            let in_folio = folio.index() <= index && end <= folio.index() + folio.pages();
-            if folio.mapping().map(|mapping| mapping.key()) != Some(file.key()) || !in_folio {
-                return Err(EAGAIN);
-            }
-        }
-        Ok(())
+        // SAFETY: By the invariants our pins keep the folios; the mapping is only compared.
+        let hold = unsafe {
+            bindings::pinlease_runs_hold(
+                self.runs.as_ptr().cast(),
+                self.runs.len() as c_ulong,
+                file.mapping().as_ptr(),
+                self.range.first() as c_ulong,
+            )
+        };
+        hold.then_some(()).ok_or(EAGAIN)
     }
 
     /// The pages in the file.
@@ -214,28 +250,57 @@ impl PinnedPages {
     }
 }
 
-/// Pages that are pinned in one go.
-const CHUNK: usize = 512;
+/// Pages that are pinned in one go: their list is on the stack.
+const CHUNK: usize = 64;
 
-/// Returns how many pages were pinned, more than none, the first elements of `pages`.
-fn pin_fast(address: usize, count: usize, pages: &mut KVVec<*mut bindings::page>) -> Result<usize> {
-    pages.clear();
-    // SAFETY: `pages` has room for `CHUNK` pointers, at least `count`.
+/// Room for a list of pinned pages.
+type Chunk = [MaybeUninit<*mut bindings::page>];
+
+/// Pins as many pages at `address` as there is room for in `chunk`, where they may stay. Returns
+/// those that were pinned, more than none.
+fn pin_for_long<'a>(
+    file: &LeasedFile,
+    address: usize,
+    chunk: &'a mut Chunk,
+) -> Result<&'a mut [*mut bindings::page]> {
+    let got = pin_fast(address, bindings::FOLL_WRITE, chunk)?;
+    let pages = chunk.as_mut_ptr().cast();
+    // SAFETY: So many pages were pinned just now.
+    if unsafe { bindings::pinlease_pages_may_stay(pages, got as c_ulong) } {
+        // SAFETY: So many pointers were written.
+        return Ok(unsafe { core::slice::from_raw_parts_mut(pages, got) });
+    }
+    // SAFETY: So many pointers were written.
+    unpin(unsafe { core::slice::from_raw_parts_mut(pages, got) });
+    let _granted = Granted::to_current(file)?;
+    let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
+    let got = pin_fast(address, flags, chunk)?;
+    // SAFETY: So many pointers were written.
+    Ok(unsafe { core::slice::from_raw_parts_mut(pages, got) })
+}
+
+/// Unpins pages that were pinned just now, and whose pins nobody took over.
+fn unpin(pages: &mut [*mut bindings::page]) {
+    // SAFETY: There is a pin of each, of which nobody else knows.
+    unsafe { bindings::unpin_user_pages(pages.as_mut_ptr(), pages.len() as c_ulong) };
+}
+
+/// As [`pin_for_long`], with these flags; returns how many pointers were written.
+fn pin_fast(address: usize, flags: u32, chunk: &mut Chunk) -> Result<usize> {
+    // SAFETY: There is room for so many pointers.
     let got = unsafe {
         bindings::pin_user_pages_fast(
             address as c_ulong,
-            count as c_int,
-            (bindings::FOLL_WRITE | bindings::FOLL_LONGTERM) as c_uint,
-            pages.spare_capacity_mut().as_mut_ptr().cast(),
+            chunk.len() as c_int,
+            flags as c_uint,
+            chunk.as_mut_ptr().cast(),
         )
     };
     to_result(got)?;
-    if got == 0 {
-        return Err(EFAULT);
+    match got {
+        0 => Err(EFAULT),
+        got => Ok(got as usize),
     }
-    // SAFETY: So many pointers were written.
-    unsafe { pages.inc_len(got as usize) };
-    Ok(got as usize)
 }
 
 /// The file range that the current process maps at `address`, if it may be pinned.
@@ -261,7 +326,7 @@ fn mapped_range(lease: &Lease, address: usize, pages: u64) -> Result<PageRange> 
     Ok(range)
 }
 
-/// Tasks that are in [`Pinned::new`], and the mapping that they pin.
+/// Tasks that are in [`pin_for_long`], and the mapping that they pin.
 struct Grants(KVec<(usize, usize)>);
 
 global_lock! {

@@ -239,6 +239,7 @@ impl Lease {
         if self.pin_count.load(Ordering::Relaxed) >= parameters::pins_per_lease() {
             return Err(EDQUOT);
         }
+        let cleanings = self.file.cleanings();
         let pages = Pinned::new(self, address, pages)?;
         let id = NEXT_PIN.fetch_add(1, Ordering::Relaxed);
         let pin = HeldPin::new(id, self.id, self.file.clone(), marked, pages)?;
@@ -248,6 +249,10 @@ impl Lease {
         let added = arbiter.add_pin(pin.clone(), room);
         drop(arbiter);
         added.inspect_err(|_| self.count(-1, range))?;
+        // Who made a page of it clean and did not find the pin had counted before.
+        if self.file.cleanings() != cleanings {
+            pin.doubt();
+        }
         // From now on breakers know of the pin; one that passed before may have taken the pages.
         let settled = self.file.wait_for_async_writes();
         if let Err(error) = settled.and_then(|()| pin.pages().check(&self.file)) {
@@ -396,10 +401,10 @@ impl Lease {
         ended
     }
 
-    /// Makes the pin's pages dirty, unless its holder marks, and unpins them; some errors
+    /// Makes the pin's pages dirty, unless they are or its holder marks, and unpins them; some errors
     /// [keep](keeps_pin) the pin.
     fn end_pin(&self, pin: &HeldPin) -> Result {
-        let rearmed = if pin.marked {
+        let rearmed = if pin.marked || pin.is_all_dirty() {
             Ok(())
         } else {
             self.file.rearm_pin(pin, Frozen::Refuse)

@@ -58,6 +58,8 @@ pub(crate) struct LeasedFile {
     /// How many errors were recorded when an fsync failed last.
     pub(crate) explained: AtomicU64,
     armed: AtomicU64,
+    /// How often a folio that may be pinned was made clean.
+    cleanings: AtomicU64,
     created: Instant<Monotonic>,
 }
 
@@ -125,6 +127,7 @@ impl LeasedFile {
                 passes: Passes::default(),
                 explained: AtomicU64::new(0),
                 armed: AtomicU64::new(0),
+                cleanings: AtomicU64::new(0),
                 created: Instant::now(),
             }),
             GFP_KERNEL,
@@ -222,6 +225,17 @@ impl LeasedFile {
             next = (pin.lease, pin.id + 1);
             Some(pin)
         })
+    }
+
+    /// How often a folio that may be pinned was made clean, for whoever pins: it is counted before the
+    /// arbiter is asked for the pins that have to know.
+    pub(crate) fn cleanings(&self) -> u64 {
+        self.cleanings.load(Ordering::SeqCst)
+    }
+
+    /// A folio that may be pinned was made clean.
+    pub(crate) fn count_cleaning(&self) {
+        self.cleanings.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Milliseconds since the pins were last re-armed.

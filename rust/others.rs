@@ -225,6 +225,7 @@ impl LeasedFile {
     /// Notes that a pinned folio became clean. Any context but interrupts.
     pub(crate) fn note_clean(&self, folio: &Folio) {
         let pages = folio.range();
+        self.count_cleaning();
         let arbiter = self.arbiter.lock();
         for written in arbiter.written_in(pages) {
             written.forget(pages);

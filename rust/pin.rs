@@ -114,6 +114,22 @@ impl HeldPin {
         self.written.as_ref()
     }
 
+    /// A page may have been made clean before others knew of the pin.
+    pub(crate) fn doubt(&self) {
+        if let Some(written) = &self.written {
+            written.doubt();
+        }
+    }
+
+    /// Whether all pages are as dirty as when they were pinned, and in the file: whatever a device wrote
+    /// until now is going to be written. A page is made clean before its snapshot is taken, and that
+    /// is known here before it: what comes too late for the snapshot finds it known.
+    pub(crate) fn is_all_dirty(&self) -> bool {
+        let written = self.written.as_ref();
+        written.is_some_and(|written| written.all_dirty())
+            && self.pages.check(&self.place.file).is_ok()
+    }
+
     pub(crate) fn footprint(&self) -> PageRange {
         self.place.footprint
     }

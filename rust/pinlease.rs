@@ -153,6 +153,7 @@ impl Drop for Machinery {
         tick::stop();
         registry::sweep();
         snapshot::wait_until_written();
+        snapshot::spare::free();
         failure::stop();
         snapshot::reserve::exit();
         draining::exit();

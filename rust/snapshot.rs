@@ -6,7 +6,7 @@
 //! replaced by copies, and put back before the filesystem looks at its folios again. Flags,
 //! cgroup, encryption context and hints of the bio stay what they were.
 //!
-//! Memory comes from the page allocator without waiting, else from a reserve ([`reserve`]) whose
+//! Memory comes from snapshots that are over ([`spare`]) or from the page allocator, without waiting, else from a reserve ([`reserve`]) whose
 //! elements each suffice for a bio of [`PIECE`] pages; larger bios are split
 //! ([`take_in_pieces`]), so that writeback makes progress with no free memory.
 //!
@@ -20,6 +20,7 @@
 
 mod completion;
 pub(crate) mod reserve;
+pub(crate) mod spare;
 
 use crate::{
     bindings,
@@ -51,7 +52,7 @@ const NOTED_AT_ONCE: usize = 16;
 pub(crate) struct Snapshot {
     vector: KVVec<bindings::bio_vec>,
     copies: KVVec<Copied>,
-    /// The copies' pages; more than are needed, in one of the reserve.
+    /// The copies' pages; there may be more than are needed.
     pages: KVVec<Page>,
     from_reserve: bool,
     completion: completion::Saved,
@@ -200,10 +201,13 @@ impl Snapshot {
     fn listing(bio: &Bio, total: usize) -> Result<KBox<Self>> {
         // Not to wait here: what is used up by others may need this very writeback.
         let flags = without_waiting();
-        let mut snapshot = Self::with_room(total, flags)?;
+        let mut snapshot = match spare::take() {
+            Some(snapshot) => snapshot,
+            None => Self::with_room(total, flags)?,
+        };
         snapshot.list(bio)?;
-        let copies = snapshot.copies.len();
-        snapshot.add_pages(copies, flags)?;
+        let missing = snapshot.copies.len().saturating_sub(snapshot.pages.len());
+        snapshot.add_pages(missing, flags)?;
         Ok(snapshot)
     }
 
@@ -268,10 +272,12 @@ impl Snapshot {
         pages.reduce(|all, page| all.joined(&page))
     }
 
-    /// Frees it or gives it back. Any context.
+    /// Frees it, keeps it or gives it back. Any context.
     fn free(self: KBox<Self>) {
         if self.from_reserve {
             reserve::give_back(self);
+        } else {
+            spare::keep(self);
         }
     }
 }

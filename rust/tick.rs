@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What happens while nobody calls: the tick re-arms, so that what a device writes reaches the
-//! disk without fsync, as ordinary dirty pages do; drained leases end; unused hooks go.
+//! disk without fsync, as ordinary dirty pages do; drained leases end; unused hooks go, and spare
+//! snapshots.
 
 use crate::{
     draining, hook,
@@ -9,6 +10,7 @@ use crate::{
     policy::range::PageRange,
     rearm::Frozen,
     registry,
+    snapshot::spare,
     sys::{sysctl, work::StaticWork, work_queue},
 };
 use kernel::{prelude::*, sync::Arc, workqueue::WorkItem};
@@ -68,6 +70,7 @@ fn run() {
     let changes = registry::CHANGES.lock();
     if registry::is_empty() {
         hook::install::remove();
+        spare::free();
     }
     drop(changes);
 }

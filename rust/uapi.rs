@@ -21,6 +21,9 @@ pub(crate) trait Structure: FromBytes + AsBytes + Copy {
     const FIRST_VERSION: usize;
 }
 
+/// Bytes of the largest structure.
+const LARGEST: usize = 136;
+
 /// Names of structures, and their bytes in the first version and now.
 macro_rules! structures {
     (@now $first:literal) => { $first };
@@ -36,6 +39,7 @@ macro_rules! structures {
         }
 
         const _: () = assert!(size_of::<bindings::$name>() == structures!(@now $first $($now)?));
+        const _: () = assert!(size_of::<bindings::$name>() <= LARGEST);
     )*};
 }
 
@@ -64,13 +68,19 @@ pub(crate) fn read<T: Structure>(argument: usize) -> Result<T> {
         SizeError::TooSmall => EINVAL,
         SizeError::TooLarge => E2BIG,
     })?;
-    let given = layout.copied + layout.must_be_zero;
-    let mut bytes = KVec::from_elem(0u8, given.max(size_of::<T>()), GFP_KERNEL)?;
-    UserSlice::new(pointer, given)
+    let mut bytes = [0; LARGEST];
+    UserSlice::new(pointer, layout.copied)
         .reader()
-        .read_slice(&mut bytes[..given])?;
-    if bytes[layout.copied..given].iter().any(|&byte| byte != 0) {
-        return Err(E2BIG);
+        .read_slice(&mut bytes[..layout.copied])?;
+    let mut rest = UserSlice::new(
+        pointer.wrapping_byte_add(layout.copied),
+        layout.must_be_zero,
+    )
+    .reader();
+    while !rest.is_empty() {
+        if rest.read::<u8>()? != 0 {
+            return Err(E2BIG);
+        }
     }
     T::from_bytes_copy(&bytes[..size_of::<T>()]).ok_or(EINVAL)
 }

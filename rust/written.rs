@@ -16,6 +16,9 @@
 //!   pinned, and then is not forgotten; but whoever pins it anew to write makes it dirty, and it
 //!   passes `folio_mkclean` before it is clean again.)
 //!
+//! It also tells whether any of its pages was made clean at all since they were pinned
+//! ([`all_dirty`](Written::all_dirty)).
+//!
 //! Who asks for durability and finds a page as it was written has what he asks for: what the
 //! device had written before is on the disk, or on the way there, and the filesystem waits for that
 //! and reports its errors. What the device writes during the look is found at the next one.
@@ -33,12 +36,14 @@ use crate::{
         task,
     },
 };
+use core::sync::atomic::{AtomicBool, Ordering};
 use kernel::{alloc::flags::*, new_spinlock, page::Page, prelude::*, sync::Arc, sync::SpinLock};
 
 /// Fingerprints of the pages of a range.
 #[pin_data]
 pub(crate) struct Written {
     range: PageRange,
+    cleaned: AtomicBool,
     #[pin]
     table: SpinLock<Table>,
 }
@@ -62,7 +67,11 @@ impl Written {
         }
         let errors = WriteErrors::default();
         Arc::pin_init(
-            pin_init!(Self { range, table <- new_spinlock!(Table { pieces, errors }) }),
+            pin_init!(Self {
+                range,
+                cleaned: AtomicBool::new(false),
+                table <- new_spinlock!(Table { pieces, errors }),
+            }),
             GFP_KERNEL,
         )
     }
@@ -88,11 +97,22 @@ impl Written {
         }
     }
 
+    /// Whether none of its pages was made clean since they were pinned, when they were dirty.
+    pub(crate) fn all_dirty(&self) -> bool {
+        !self.cleaned.load(Ordering::Acquire)
+    }
+
+    /// A page may have been made clean of which [`forget`](Self::forget) did not tell.
+    pub(crate) fn doubt(&self) {
+        self.cleaned.store(true, Ordering::Release);
+    }
+
     /// Pages are being made clean. Any context but interrupts.
     pub(crate) fn forget(&self, pages: PageRange) {
         let Some(pages) = pages.intersection(&self.range) else {
             return;
         };
+        self.doubt();
         let mut table = self.table.lock();
         for page in pages.first()..pages.end() {
             if let Some((piece, place)) = self.place(page) {

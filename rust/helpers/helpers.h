@@ -33,7 +33,22 @@ struct work_struct;
 struct workqueue_struct;
 
 /* mm.c */
+
+/* Pinned pages of one folio; delta: pages before them in the pin. */
+struct pinlease_run {
+	struct folio *folio;
+	__u32 delta;
+	__u32 pages;
+};
+
 struct folio *pinlease_page_folio(struct page *page);
+unsigned long pinlease_folio_run(struct page *const *pages, unsigned long count,
+				 const struct address_space *mapping, unsigned long index,
+				 struct folio **folio);
+unsigned long pinlease_count_runs(struct page *const *pages, unsigned long count);
+bool pinlease_pages_may_stay(struct page *const *pages, unsigned long count);
+bool pinlease_runs_hold(const struct pinlease_run *runs, unsigned long count,
+			const struct address_space *mapping, unsigned long first);
 bool pinlease_folio_maybe_dma_pinned(struct folio *folio);
 bool pinlease_folio_test_writeback(struct folio *folio);
 void pinlease_folio_clear_dropbehind(struct folio *folio);

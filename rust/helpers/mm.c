@@ -16,6 +16,85 @@ struct folio *pinlease_page_folio(struct page *page)
 	return page_folio(page);
 }
 
+/* Whether a folio, which is pinned, has these pages of that mapping. */
+static bool folio_holds(const struct folio *folio, const struct address_space *mapping,
+			unsigned long first, unsigned long pages)
+{
+	return READ_ONCE(folio->mapping) == mapping && folio->index <= first &&
+	       first + pages <= folio->index + folio_nr_pages(folio);
+}
+
+/*
+ * How many of the pages, from the first on, are of one folio, which is returned. They are pinned,
+ * and should be those of @mapping from @index on; 0 if they are not.
+ */
+unsigned long pinlease_folio_run(struct page *const *pages, unsigned long count,
+				 const struct address_space *mapping, unsigned long index,
+				 struct folio **folio)
+{
+	struct folio *first = page_folio(pages[0]);
+	unsigned long i = 1;
+
+	while (i < count && page_folio(pages[i]) == first)
+		i++;
+	*folio = first;
+	return folio_holds(first, mapping, index, i) ? i : 0;
+}
+
+/* How many runs the pages make. */
+unsigned long pinlease_count_runs(struct page *const *pages, unsigned long count)
+{
+	struct folio *last = NULL;
+	unsigned long i, runs = 0;
+
+	for (i = 0; i < count; i++) {
+		struct folio *folio = page_folio(pages[i]);
+
+		runs += folio != last;
+		last = folio;
+	}
+	return runs;
+}
+
+/* Whether the folios of all runs still have these pages of that mapping. */
+bool pinlease_runs_hold(const struct pinlease_run *runs, unsigned long count,
+			const struct address_space *mapping, unsigned long first)
+{
+	unsigned long i;
+
+	for (i = 0; i < count; i++)
+		if (!folio_holds(runs[i].folio, mapping, first + runs[i].delta, runs[i].pages))
+			return false;
+	return true;
+}
+
+/*
+ * Whether pages that were pinned may stay so for long: folio_is_longterm_pinnable() by the zone,
+ * since what tells CMA from the rest of its zone is not exported.  Never wrong with "yes", but for
+ * a block that is being isolated just now: whoever isolates it meets a pin, as if it had come
+ * earlier.
+ */
+bool pinlease_pages_may_stay(struct page *const *pages, unsigned long count)
+{
+	unsigned long i;
+	int known = -1;
+
+	for (i = 0; i < count; i++) {
+		int zone = page_zone_id(pages[i]);
+
+		if (zone == known)
+			continue;
+		if (is_zone_movable_page(pages[i]) || is_zone_device_page(pages[i]))
+			return false;
+#ifdef CONFIG_CMA
+		if (page_zone(pages[i])->cma_pages)
+			return false;
+#endif
+		known = zone;
+	}
+	return true;
+}
+
 bool pinlease_folio_maybe_dma_pinned(struct folio *folio)
 {
 	return folio_maybe_dma_pinned(folio);
@@ -125,7 +204,8 @@ struct scatterlist *pinlease_sg_next(struct scatterlist *sg)
 
 void pinlease_folio_clear_dropbehind(struct folio *folio)
 {
-	folio_clear_dropbehind(folio);
+	if (folio_test_dropbehind(folio))
+		folio_clear_dropbehind(folio);
 }
 
 void pinlease_folio_get(struct folio *folio)

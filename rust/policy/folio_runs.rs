@@ -3,7 +3,9 @@
 //! Pinned pages as runs within folios: 16 bytes for each folio, however many of its pages are
 //! pinned.
 
-/// Consecutive pinned pages of one folio. `F` names the folio, as a pointer does.
+/// Consecutive pinned pages of one folio. `F` names the folio, as a pointer does; then it is
+/// `struct pinlease_run` of C.
+#[repr(C)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Run<F> {
     /// The folio.
@@ -14,32 +16,32 @@ pub struct Run<F> {
     pub pages: u32,
 }
 
-/// What the next pinned page means for the runs so far.
+/// What the next pinned pages mean for the runs so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step<F> {
-    /// It belongs to the last run, which is now this.
+    /// They belong to the last run, which is now this.
     Extend(Run<F>),
-    /// It begins this run.
+    /// They begin this run.
     Begin(Run<F>),
 }
 
-/// Adds a page of `folio` after the run `last`.
-pub fn step<F: Copy + Eq>(last: Option<Run<F>>, folio: F) -> Step<F> {
+/// Adds `pages` pages of `folio` after the run `last`.
+pub fn step<F: Copy + Eq>(last: Option<Run<F>>, folio: F, pages: u32) -> Step<F> {
     match last {
         // Pages of a pin are consecutive in the file, hence in the folio.
         Some(run) if run.folio == folio => Step::Extend(Run {
-            pages: run.pages + 1,
+            pages: run.pages + pages,
             ..run
         }),
         Some(run) => Step::Begin(Run {
             folio,
             delta: run.delta + run.pages,
-            pages: 1,
+            pages,
         }),
         None => Step::Begin(Run {
             folio,
             delta: 0,
-            pages: 1,
+            pages,
         }),
     }
 }

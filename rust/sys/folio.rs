@@ -26,6 +26,32 @@ impl Folio {
         unsafe { &*bindings::pinlease_page_folio(page).cast() }
     }
 
+    /// The folio of the first of `pages`, and how many of them, from that on, are of it; `None` when
+    /// they are not those of `mapping` from `index` on.
+    ///
+    /// # Safety
+    ///
+    /// There is one, all are valid, and their folios stay for `'a`.
+    pub(crate) unsafe fn run_of<'a>(
+        pages: &[*mut bindings::page],
+        mapping: &Mapping,
+        index: u64,
+    ) -> Option<(&'a Self, usize)> {
+        let mut folio = core::ptr::null_mut();
+        // SAFETY: As the caller promises; the mapping is only compared.
+        let count = unsafe {
+            bindings::pinlease_folio_run(
+                pages.as_ptr(),
+                pages.len() as c_ulong,
+                mapping.as_ptr(),
+                index as c_ulong,
+                &mut folio,
+            )
+        };
+        // SAFETY: It was written; `Folio` is transparent.
+        (count > 0).then(|| (unsafe { &*folio.cast() }, count as usize))
+    }
+
     pub(crate) fn as_ptr(&self) -> *mut bindings::folio {
         self.0.get()
     }

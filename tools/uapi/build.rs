@@ -7,15 +7,16 @@ use std::{env, fmt::Write, path::PathBuf};
 use anyhow::{Context, Result};
 
 /// The headers, from this crate's folder.
-const HEADERS: [&str; 3] = [
+const HEADERS: [&str; 4] = [
     "../../include/uapi/linux/pinlease.h",
+    "../../samples/bench/pinbench.h",
     "../../samples/dmasim/dmasim.h",
     "../../samples/edu/edu.h",
 ];
 
 /// Commands: their `_IOW(…)` macros are beyond bindgen, so that clang is made
 /// to evaluate them as constants `<name>_NR`.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 26] = [
     "PINLEASE_IOC_ACQUIRE",
     "PINLEASE_IOC_PIN",
     "PINLEASE_IOC_UNPIN",
@@ -38,6 +39,10 @@ const COMMANDS: [&str; 22] = [
     "EDU_IOC_WAIT",
     "EDU_IOC_STOP",
     "EDU_IOC_STATUS",
+    "PINBENCH_IOC_PIN",
+    "PINBENCH_IOC_UNPIN",
+    "PINBENCH_IOC_GUP",
+    "PINBENCH_IOC_COPY",
 ];
 
 fn main() -> Result<()> {
@@ -53,7 +58,7 @@ fn main() -> Result<()> {
 
     bindgen::Builder::default()
         .header_contents("wrapper.h", &wrapper)
-        .allowlist_item("(pinlease|PINLEASE|dmasim|DMASIM|edu|EDU)_.*")
+        .allowlist_item("(pinlease|PINLEASE|pinbench|PINBENCH|dmasim|DMASIM|edu|EDU)_.*")
         .derive_default(true)
         .derive_eq(true)
         .generate_comments(false)

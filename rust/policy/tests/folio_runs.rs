@@ -5,10 +5,10 @@
 use pinlease_policy::folio_runs::{step, Run, Step};
 use proptest::prelude::*;
 
-fn runs(folios: &[u16]) -> Vec<Run<u16>> {
+fn runs(parts: &[(u16, u32)]) -> Vec<Run<u16>> {
     let mut runs: Vec<Run<u16>> = Vec::new();
-    for &folio in folios {
-        match step(runs.last().copied(), folio) {
+    for &(folio, pages) in parts {
+        match step(runs.last().copied(), folio, pages) {
             Step::Extend(run) => *runs.last_mut().unwrap() = run,
             Step::Begin(run) => runs.push(run),
         }
@@ -18,8 +18,12 @@ fn runs(folios: &[u16]) -> Vec<Run<u16>> {
 
 proptest! {
     #[test]
-    fn runs_expand_to_the_pages(folios in prop::collection::vec(0u16..4, 0..200)) {
-        let runs = runs(&folios);
+    fn runs_expand_to_the_pages(parts in prop::collection::vec((0u16..4, 1u32..4), 0..200)) {
+        let runs = runs(&parts);
+        let folios: Vec<u16> = parts
+            .iter()
+            .flat_map(|&(folio, pages)| std::iter::repeat(folio).take(pages as usize))
+            .collect();
         let expanded: Vec<u16> = runs
             .iter()
             .flat_map(|run| std::iter::repeat(run.folio).take(run.pages as usize))

@@ -48,6 +48,10 @@ arguments! {
     edu_start = EDU_IOC_START_NR,
     edu_wait = EDU_IOC_WAIT_NR,
     edu_status = EDU_IOC_STATUS_NR,
+    pinbench_pin = PINBENCH_IOC_PIN_NR,
+    pinbench_unpin = PINBENCH_IOC_UNPIN_NR,
+    pinbench_gup = PINBENCH_IOC_GUP_NR,
+    pinbench_copy = PINBENCH_IOC_COPY_NR,
 }
 
 /// Issues the command that takes `argument` on `fd`; returns ioctl(2)'s result.

@@ -5,13 +5,11 @@
 //! they load modules, change sysctls and write over the disk they are given.
 //! See Documentation/testing.rst.
 //!
-//! * [`bench`]: what a break costs;
 //! * [`consumers`]: programs that have memory pinned, and know of no leases;
 //! * [`harness`]: KTAP, one child process per test, time limits;
 //! * [`support`]: what tests share: files, devices, filesystems, `/proc`;
 //! * [`suites`]: the tests, one file per scenario of the design.
 
-pub mod bench;
 pub mod consumers;
 pub mod harness;
 pub mod suites;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command `selftests`, for a guest.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{ensure, Result};
 use clap::{Parser, Subcommand};
 use selftests::{
-    bench::{bench_break, bench_throttling, Throttling},
     harness::{run, Context, Format, Reporter, Side, Test},
     suites,
     support::slowness,
@@ -42,21 +41,6 @@ enum Command {
         #[command(flatten)]
         context: Box<Context>,
     },
-    /// Measure from a holder's release of its lease to the breaker's return,
-    /// beside F_SETLEASE.
-    BenchBreak {
-        /// Folder on the filesystem to test.
-        #[arg(long, default_value = ".")]
-        dir: PathBuf,
-        /// Folder of pinlease.ko and dmasim.ko.
-        #[arg(long, default_value = "/pinlease")]
-        modules: PathBuf,
-        /// Rounds of each kind of lease.
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
-        rounds: u32,
-    },
-    /// Measure a writer's throughput beside a lease of much of the memory.
-    BenchThrottling(Throttling),
 }
 
 fn main() -> Result<ExitCode> {
@@ -79,18 +63,6 @@ fn main() -> Result<ExitCode> {
             let mut reporter = Reporter::new(std::io::stdout(), format);
             run(&tests, &sides, &context, &mut reporter, time_scale)?;
             Ok(reporter.status().into())
-        }
-        Command::BenchBreak {
-            dir,
-            modules,
-            rounds,
-        } => {
-            bench_break(&dir, &modules, rounds)?;
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::BenchThrottling(options) => {
-            bench_throttling(&options)?;
-            Ok(ExitCode::SUCCESS)
         }
     }
 }

@@ -120,8 +120,9 @@ const TRIGGERS: &[Trigger] = &[
     },
     Trigger {
         hook: "vma_needs_dirty_tracking",
+        // PIN itself asks for a long-term pin only where the pages may not stay where they are.
         run: |rig, scratch| {
-            let options = RigOptions::new(crate::harness::Side::Pinlease, 2, Fill::Faulted);
+            let options = RigOptions::new(crate::harness::Side::Grant, 2, Fill::Faulted);
             drop(options.build(&scratch.dir().join("second"))?);
             rig.lease().map(drop)
         },

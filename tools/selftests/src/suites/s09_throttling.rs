@@ -4,7 +4,7 @@
 //!
 //! The kernel slows writers down by how much is dirty or under writeback, so
 //! that these counters, and how long a writer was made to pause, are looked at
-//! here, not the clock; `selftests bench-throttling` measures throughput.
+//! here, not the clock; `pinlease-bench throttling` measures throughput.
 
 use std::{
     fs::File,

@@ -16,11 +16,12 @@ use anyhow::{ensure, Context as _, Result};
 use clap::Args;
 use pinlease::{Device, Lease, PinOptions, Policy};
 
-use super::median::median;
-use crate::{
+use selftests::{
     harness::Side,
     support::{modules, page_size, proc::counter, Engine, Fill, Mapped},
 };
+
+use crate::statistics::median;
 
 /// The options of this measurement.
 #[derive(Args, Debug)]

@@ -17,11 +17,11 @@ use nix::{
 };
 use pinlease::{monotonic, Device, Lease, PinOptions, Policy};
 
-use crate::support::{page_size, proc::wait_for, FileLease, Share};
+use selftests::support::{page_size, proc::wait_for, FileLease, Share};
 
 /// What the holder has.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A lease without pins.
     Pinlease,
     /// A lease with one page pinned.
@@ -37,7 +37,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Pinlease,
         Self::FileLease,
         Self::Pinned,
@@ -103,7 +103,7 @@ enum Grip {
 
 /// What the holder has, and what it needs for that.
 #[derive(Debug)]
-pub struct Held {
+pub(super) struct Held {
     grip: Grip,
     _page: Option<Page>,
     _file: File,
@@ -115,7 +115,7 @@ impl Held {
     /// # Errors
     ///
     /// It cannot be had.
-    pub fn take(device: &Device, path: &Path, kind: Kind) -> Result<Self> {
+    pub(super) fn take(device: &Device, path: &Path, kind: Kind) -> Result<Self> {
         // A file that somebody can write gets no `F_RDLCK`.
         let reads = matches!(kind, Kind::FileLease | Kind::FileLeaseMapped);
         let file = OpenOptions::new().read(true).write(!reads).open(path)?;
@@ -152,7 +152,7 @@ impl Held {
     /// # Errors
     ///
     /// fcntl(2)'s.
-    pub fn release(&mut self) -> Result<Duration> {
+    pub(super) fn release(&mut self) -> Result<Duration> {
         let grip = std::mem::replace(&mut self.grip, Grip::Nothing);
         let begin = monotonic();
         match grip {

@@ -10,7 +10,7 @@ use nix::{
 };
 use pinlease::monotonic;
 
-use crate::support::{
+use selftests::support::{
     channel::{channel, Receiver, Sender},
     proc::wait_for,
     process::Tied,
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(300);
 
 /// Truncates a file whenever it is told to; dropping it ends it.
 #[derive(Debug)]
-pub struct Truncating {
+pub(super) struct Truncating {
     process: Tied,
     orders: Sender<()>,
     done: Receiver<(Duration, Duration, i32)>,
@@ -36,7 +36,7 @@ impl Truncating {
     /// # Errors
     ///
     /// fork(2)'s.
-    pub fn start(path: &Path) -> Result<Self> {
+    pub(super) fn start(path: &Path) -> Result<Self> {
         let (orders, mut ordered) = channel()?;
         let (report, done) = channel()?;
         let path = path.to_owned();
@@ -60,7 +60,7 @@ impl Truncating {
     /// # Errors
     ///
     /// It is gone.
-    pub fn begin(&self) -> Result<()> {
+    pub(super) fn begin(&self) -> Result<()> {
         self.orders.send(&())
     }
 
@@ -70,7 +70,7 @@ impl Truncating {
     /// # Errors
     ///
     /// It does not.
-    pub fn wait_asleep(&self) -> Result<()> {
+    pub(super) fn wait_asleep(&self) -> Result<()> {
         let pid = self.process.pid();
         wait_for("the breaker sleeps", LIMIT, || sleeps(pid)).map(drop)
     }
@@ -80,7 +80,7 @@ impl Truncating {
     /// # Errors
     ///
     /// truncate(2)'s, or it does not return.
-    pub fn end(&mut self) -> Result<(Duration, Duration)> {
+    pub(super) fn end(&mut self) -> Result<(Duration, Duration)> {
         let done = self.done.receive(LIMIT).context("the breaker")?;
         let (begin, end, errno) = done.context("the breaker is gone")?;
         match errno {
