@@ -57,8 +57,9 @@ impl SuperBlock {
     /// Keeps a freeze from beginning; `None` when it is frozen or on the way. Never waits.
     pub(crate) fn try_start_write(&self) -> Option<WriteGuard<'_>> {
         // SAFETY: The superblock is valid.
-        unsafe { bindings::pinlease_sb_start_write_trylock(self.as_ptr()) }
-            .then_some(WriteGuard(self))
+        let started = unsafe { bindings::pinlease_sb_start_write_trylock(self.as_ptr()) };
+        // Not `then_some`: a guard that is made gives back what was taken.
+        started.then(|| WriteGuard(self))
     }
 
     /// Gives back the freeze protection that the current task has.

@@ -15,13 +15,16 @@ use crate::{
         expect::{errno, from_io, one_of},
         freeze::Frozen,
         fscrypt::{self, Cipher},
-        page_size, Filesystem, Fill, Layer, Mapped, Requirement, RigOptions, Scratch,
+        page_size,
+        soon::soon,
+        Filesystem, Fill, Layer, Mapped, Requirement, RigOptions, Scratch,
     },
 };
 
 const PAGE: usize = page_size();
 
-/// A frozen filesystem takes neither marks nor unpins.
+/// A frozen filesystem takes neither marks nor unpins, and can be frozen again after that: who was
+/// refused has given back nothing that he had not.
 pub fn frozen(context: &Context) -> TestResult {
     context.load_modules()?;
     let scratch = Scratch::new(context.device()?, context.filesystem()?, Layer::Plain)?;
@@ -36,6 +39,7 @@ pub fn frozen(context: &Context) -> TestResult {
     let mark = lease.mark(0, PAGE as u64).map_err(MarkError::errno);
     let unpin = lease.unpin(pin).map_err(UnpinError::errno);
     frozen.thaw()?;
+    soon("a second freeze", || Frozen::freeze(scratch.dir())?.thaw())??;
     errno("MARK while frozen", mark, Errno::EBUSY)?;
     errno("UNPIN while frozen", unpin, Errno::EBUSY)?;
     ensure!(lease.query()?.pins == 1, "unpinned although it said EBUSY");
