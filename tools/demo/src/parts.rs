@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 //! What every program of the host that boots guests is told.
 
-use std::{ffi::OsString, path::PathBuf, process::Command};
+use std::{
+    ffi::OsString,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+};
 
+use anyhow::{Context, Result};
 use clap::Args;
 use selftests::support::Filesystem;
 
@@ -35,10 +41,14 @@ pub struct GuestParts {
 impl GuestParts {
     /// The filesystems to run on.
     pub fn filesystems(&self) -> Vec<Filesystem> {
-        if self.filesystems.is_empty() {
-            Filesystem::ALL.into()
-        } else {
-            self.filesystems.clone()
+        self.filesystems_or(&Filesystem::ALL)
+    }
+
+    /// The filesystems that were named, or these when there is none.
+    pub fn filesystems_or(&self, usual: &[Filesystem]) -> Vec<Filesystem> {
+        match self.filesystems.as_slice() {
+            [] => usual.into(),
+            named => named.into(),
         }
     }
 
@@ -57,4 +67,20 @@ impl GuestParts {
     pub fn module(&self, name: &str) -> PathBuf {
         self.kernel.modules(&self.out).join(name)
     }
+}
+
+/// Runs a command to its end, and calls `line` for each line that it prints.
+///
+/// # Errors
+///
+/// It cannot be started, or those of `line`.
+pub fn run(command: &mut Command, mut line: impl FnMut(&str) -> Result<()>) -> Result<ExitStatus> {
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let program = Path::new(command.get_program()).display();
+    let mut child = child.with_context(|| format!("starting {program}"))?;
+    let output = child.stdout.take().context("no standard output")?;
+    for text in BufReader::new(output).lines() {
+        line(&text.context("reading the guest's output")?)?;
+    }
+    Ok(child.wait()?)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command `bench`, for the host.
 
-use std::{fs, process::Command, process::ExitCode};
+use std::{fs, process::ExitCode};
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{Context, Result};
 use bench::{
     document::document,
     host::{boots, write, Options},
@@ -12,6 +12,7 @@ use bench::{
 };
 use clap::Parser;
 use demo::output::Progress;
+use selftests::support::command::output;
 
 fn main() -> Result<ExitCode> {
     let options = Options::parse();
@@ -21,8 +22,10 @@ fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut report = Report {
-        commit: output("git", &["describe", "--always", "--dirty", "--abbrev=12"])?,
-        date: output("date", &["+%Y-%m-%d"])?,
+        // A tree need not be a clone.
+        commit: first_line("git", &["describe", "--always", "--dirty", "--abbrev=12"])
+            .unwrap_or_else(|_| "of no known commit".into()),
+        date: first_line("date", &["+%Y-%m-%d"])?,
         ..Report::default()
     };
     let boots = boots(&options)?;
@@ -70,10 +73,7 @@ fn main() -> Result<ExitCode> {
 }
 
 /// The first line of what a program prints.
-fn output(program: &str, arguments: &[&str]) -> Result<String> {
-    let result = Command::new(program).args(arguments).output();
-    let result = result.with_context(|| format!("starting {program}"))?;
-    ensure!(result.status.success(), "{program}: {}", result.status);
-    let text = String::from_utf8_lossy(&result.stdout);
+fn first_line(program: &str, arguments: &[&str]) -> Result<String> {
+    let text = output(program, arguments)?;
     Ok(text.lines().next().unwrap_or_default().into())
 }

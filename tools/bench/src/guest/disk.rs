@@ -4,16 +4,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
-    mount::{mount, umount, MsFlags},
+    mount::{mount, MsFlags},
 };
-use selftests::support::{command::output, proc::wait_for, Filesystem};
+use selftests::support::{command::output, proc::wait_for, Filesystem, Layer, Scratch};
 
 const CONFIG: &str = "/sys/kernel/config";
 
@@ -74,57 +73,11 @@ impl Drop for NullDisk {
     }
 }
 
-/// A filesystem on one; dropping it unmounts it.
-#[derive(Debug)]
-pub(super) struct Volume {
-    dir: PathBuf,
-    // Goes after the filesystem.
-    _disk: NullDisk,
-}
-
-impl Volume {
-    /// Formats and mounts it.
-    pub(super) fn new(disk: NullDisk, filesystem: Filesystem) -> Result<Self> {
-        let name = disk.path.file_name().context("no name")?;
-        let dir = Path::new("/run").join(name);
-        let device = disk.path.to_str().context("name of the disk")?;
-        let (program, arguments): (_, &[&str]) = match filesystem {
-            // Nothing that is written later, in the background.
-            Filesystem::Ext4 => (
-                "mkfs.ext4",
-                &["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
-            ),
-            Filesystem::Xfs => ("mkfs.xfs", &["-q", "-f"]),
-            Filesystem::Btrfs => ("mkfs.btrfs", &["-q", "-f"]),
-        };
-        output(program, &[arguments, &[device]].concat())?;
-        fs::create_dir_all(&dir)?;
-        let flags = MsFlags::MS_NOATIME;
-        mount(
-            Some(device),
-            &dir,
-            Some(filesystem.name()),
-            flags,
-            None::<&str>,
-        )
-        .context("mount")?;
-        Ok(Self { dir, _disk: disk })
-    }
-
-    pub(super) fn dir(&self) -> &Path {
-        &self.dir
-    }
-}
-
-impl Drop for Volume {
-    fn drop(&mut self) {
-        // Pins go away shortly after their last file descriptor is closed.
-        for _ in 0..100 {
-            if umount(&self.dir) != Err(Errno::EBUSY) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        eprintln!("{} stays mounted: busy", self.dir.display());
-    }
+/// A filesystem on such a disk; reading changes nothing of it.
+pub(super) fn volume(disk: &NullDisk, filesystem: Filesystem) -> Result<Scratch> {
+    let scratch = Scratch::new(&disk.path, filesystem, Layer::Plain)?;
+    scratch
+        .mount(MsFlags::MS_REMOUNT | MsFlags::MS_NOATIME)
+        .context("remount")?;
+    Ok(scratch)
 }

@@ -28,7 +28,7 @@ use selftests::support::{page_size, Fill, Mapped};
 
 use super::{
     anonymous::Anonymous,
-    disk::{NullDisk, Volume},
+    disk::{volume, NullDisk},
     session::Session,
     turns::{timed, Pairs},
 };
@@ -48,7 +48,7 @@ pub(super) fn measure(session: &Session<'_>) -> Result<()> {
     let source = NullDisk::new("source", 512, 1)?;
     fill(source.path(), bytes)?;
     let disk = NullDisk::new("target", 1024, 1)?;
-    let volume = Volume::new(disk, session.filesystem())?;
+    let volume = volume(&disk, session.filesystem())?;
     on(session, source.path(), volume.dir(), bytes, "")?;
     if session.mode() == Mode::Wall {
         fill(session.source(), bytes)?;

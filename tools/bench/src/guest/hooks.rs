@@ -2,7 +2,7 @@
 //! Installing and removing the hooks.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     path::Path,
     time::Duration,
 };
@@ -11,7 +11,7 @@ use anyhow::Result;
 use pinlease::{Device, Lease, Policy};
 use selftests::support::{
     modules::{self, unload_when_unused},
-    page_size,
+    new_file, page_size,
     proc::{hooked_functions, wait_for},
 };
 
@@ -54,9 +54,7 @@ pub(super) fn measure(session: &Session<'_>) -> Result<()> {
 }
 
 fn file(dir: &Path, name: &str) -> Result<File> {
-    let mut options = OpenOptions::new();
-    let options = options.create(true).truncate(true).read(true).write(true);
-    let file = options.open(dir.join(name))?;
+    let file = new_file(&dir.join(name))?;
     file.set_len(page_size() as u64)?;
     file.sync_all()?;
     Ok(file)

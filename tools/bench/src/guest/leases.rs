@@ -2,7 +2,7 @@
 //! What a lease costs where there are few, and where there are many.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     path::PathBuf,
 };
 
@@ -13,7 +13,7 @@ use nix::{
     sys::resource::{setrlimit, Resource},
 };
 use pinlease::{Device, Lease, Policy};
-use selftests::support::{modules::unload_when_unused, page_size};
+use selftests::support::{modules::unload_when_unused, new_file, page_size};
 
 use super::{
     session::Session,
@@ -114,12 +114,7 @@ impl All {
         for number in self.leases.len() as u64..count {
             if number / PER_FILE == self.files.len() as u64 {
                 let path = self.dir.join(self.files.len().to_string());
-                let file = OpenOptions::new()
-                    .create(true)
-                    .truncate(true)
-                    .read(true)
-                    .write(true)
-                    .open(path)?;
+                let file = new_file(&path)?;
                 file.set_len((PER_FILE + 1) * PAGE)?;
                 file.sync_all()?;
                 self.files.push(file);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 //! Memory that pinlease keeps, for pins and for leases.
 
-use std::fs::OpenOptions;
-
 use anyhow::Result;
 use pinlease::{Device, PinOptions, Policy};
-use selftests::support::{page_size, Fill, Mapped};
+use selftests::support::{new_file, page_size, Fill, Mapped};
 
 use super::{kmem::Kmem, session::Session, turns::plain, writeback::leased};
 use crate::measured::Unit;
@@ -82,12 +80,7 @@ fn of_pin(mapped: &Mapped, marked: bool) -> Result<(u64, u64)> {
 
 fn leases(session: &Session<'_>) -> Result<()> {
     let path = session.dir().join("leases");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .read(true)
-        .write(true)
-        .open(&path)?;
+    let file = new_file(&path)?;
     file.set_len(LEASES * page_size() as u64)?;
     let device = Device::open()?;
     let acquire = |number: u64| {

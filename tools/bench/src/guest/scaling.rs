@@ -9,7 +9,7 @@ use pinlease::Device;
 use selftests::support::{Fill, Mapped};
 
 use super::{
-    disk::{NullDisk, Volume},
+    disk::{volume, NullDisk},
     session::Session,
     turns::{timed, Pairs},
     writeback::{pinned, write_back},
@@ -22,7 +22,7 @@ pub(super) fn measure(session: &Session<'_>) -> Result<()> {
     let cpus = thread::available_parallelism()?.get();
     session.load("pinlease")?;
     let disk = NullDisk::new("scaling", 2048, u32::try_from(cpus)?)?;
-    let volume = Volume::new(disk, session.filesystem())?;
+    let volume = volume(&disk, session.filesystem())?;
     let pages = session.either(2048, 256);
     let files: Vec<_> = (0..cpus)
         .map(|number| {

@@ -13,7 +13,7 @@ use selftests::support::{
 };
 
 use super::{
-    disk::{NullDisk, Volume},
+    disk::{volume, NullDisk},
     pinbench::{Pinbench, Way},
     session::Session,
     turns::{timed, Pairs},
@@ -39,7 +39,7 @@ const REPEAT: usize = 5;
 pub(super) fn measure(session: &Session<'_>) -> Result<()> {
     session.load("pinbench")?;
     let disk = NullDisk::new("bench", 2048, 1)?;
-    let volume = Volume::new(disk, session.filesystem())?;
+    let volume = volume(&disk, session.filesystem())?;
     for (fill, suffix) in [(Fill::Faulted, ""), (Fill::Written, "_large")] {
         on(session, volume.dir(), fill, suffix)?;
     }

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! A guest that measures.
 
-use std::{
-    fmt,
-    io::{BufRead, BufReader},
-    process::Stdio,
-};
+use std::fmt;
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
+use demo::parts::run;
 use selftests::support::Filesystem;
 
 use super::Options;
@@ -45,13 +42,8 @@ const FILESYSTEM: Filesystem = Filesystem::Ext4;
 /// A name is that of nothing.
 pub fn boots(options: &Options) -> Result<Vec<Boot>> {
     let wanted = Group::select(&options.names)?;
-    let filesystems = if options.parts.filesystems().len() == Filesystem::ALL.len() {
-        vec![FILESYSTEM]
-    } else {
-        options.parts.filesystems()
-    };
     let mut boots = Vec::new();
-    for filesystem in filesystems {
+    for filesystem in options.parts.filesystems_or(&[FILESYSTEM]) {
         for mode in options.modes() {
             for &cpus in Group::all_cpus(mode) {
                 let groups: Vec<_> = wanted
@@ -113,20 +105,13 @@ impl Boot {
             command.args(["--rounds", &rounds.to_string()]);
         }
         command.args(self.groups.iter().map(|group| group.name()));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("starting {}", parts.vm.display()))?;
-        let output = child.stdout.take().context("no standard output")?;
-        for text in BufReader::new(output).lines() {
-            let text = text.context("reading the guest's output")?;
-            match serde_json::from_str(&text) {
+        let status = run(&mut command, |text| {
+            match serde_json::from_str(text) {
                 Ok(line) => told(line),
-                Err(_) => other(&text),
+                Err(_) => other(text),
             }
-        }
-        let status = child.wait()?;
+            Ok(())
+        })?;
         ensure!(status.success(), "the guest ended with {status}");
         Ok(())
     }
@@ -152,6 +137,9 @@ mod tests {
         assert_eq!(one.len(), 1);
         assert_eq!((one[0].cpus, one[0].filesystem), (1, Filesystem::Xfs));
         assert_eq!(one[0].groups, [Group::Pins]);
+        let named = of(&["--mode=icount", "--fs=ext4", "--fs=xfs", "--fs=btrfs"]);
+        let filesystems: Vec<_> = named.iter().map(|boot| boot.filesystem).collect();
+        assert_eq!(filesystems, Filesystem::ALL);
         assert!(boots(&Options::parse_from(["bench", "nonsense"])).is_err());
     }
 }

@@ -14,7 +14,7 @@ use crate::mode::Mode;
 /// bench-quick.json and so on.  The exit status is 0 when all that was to be measured was, whether
 /// the bars are met or not.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, mut_arg("filesystems", |named| named.help("Filesystems; ext4 when there is none")))]
 pub struct Options {
     /// Where the parts of guests are.
     #[command(flatten)]

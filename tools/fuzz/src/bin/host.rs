@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The command `fuzz`, for the host: fuzzes in a guest for each filesystem, and keeps what was found.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{ExitCode, Stdio},
-};
+use std::{fs, path::Path, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
-use demo::parts::GuestParts;
+use demo::parts::{run, GuestParts};
 use fuzz::finding::Finding;
 use selftests::support::Filesystem;
 
@@ -55,7 +50,7 @@ impl Cli {
     /// True when nothing was found.
     fn fuzz(&self, filesystem: Filesystem) -> Result<bool> {
         let dir = format!("--dir=/mnt/{filesystem}");
-        let run = format!(
+        let script = format!(
             "/pinlease/pinlease-fuzz replay /pinlease/corpus {dir} && exec /pinlease/pinlease-fuzz run {dir} --seconds {} \"$@\"",
             self.seconds
         );
@@ -73,18 +68,11 @@ impl Cli {
             command.arg("--file").arg(file);
         }
         command
-            .args(["--", "sh", "-c", &run, "fuzz"])
-            .args(&self.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("starting {}", parts.vm.display()))?;
-        let output = child.stdout.take().context("no standard output")?;
+            .args(["--", "sh", "-c", &script, "fuzz"])
+            .args(&self.arguments);
         let mut findings = 0;
-        for line in BufReader::new(output).lines() {
-            let line = line.context("reading the guest's output")?;
-            match Finding::of_line(&line) {
+        let status = run(&mut command, |line| {
+            match Finding::of_line(line) {
                 Some(finding) => {
                     findings += 1;
                     let path = parts
@@ -96,8 +84,9 @@ impl Cli {
                 }
                 None => println!("{filesystem}: {line}"),
             }
-        }
-        Ok(child.wait()?.success() && findings == 0)
+            Ok(())
+        })?;
+        Ok(status.success() && findings == 0)
     }
 }
 

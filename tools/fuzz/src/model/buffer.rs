@@ -189,7 +189,7 @@ impl Model {
         let engines = &self.engines;
         self.buffers.retain(|buffer| {
             let mut engines = engines.iter();
-            buffer.fd.is_some() || engines.any(|engine| engine.imports(buffer.key))
+            buffer.fd.is_some() || engines.any(|engine| engine.imports(buffer.key).is_some())
         });
     }
 
@@ -199,15 +199,13 @@ impl Model {
         for buffer in self.buffers.iter_mut().filter(|one| one.lease == lease) {
             buffer.revoked = true;
             for engine in &mut self.engines {
-                match engine.state {
-                    EngineState::Imported {
-                        buffer: key, kind, ..
-                    } if key == buffer.key => {
-                        // A fence is over when the pass is, a bit later.
-                        stays |= kind != Importer::Revocable;
-                        engine.revoked_from(kind);
-                    }
-                    _ => (),
+                let Some(kind) = engine.imports(buffer.key) else {
+                    continue;
+                };
+                // A fence is over when the pass is, a bit later.
+                stays |= kind != Importer::Revocable;
+                if kind != Importer::Static {
+                    engine.state = EngineState::Revoked;
                 }
             }
         }
@@ -217,7 +215,7 @@ impl Model {
 
     fn importers(&self, buffer: u32) -> impl Iterator<Item = &Engine> {
         let engines = self.engines.iter();
-        engines.filter(move |engine| engine.imports(buffer))
+        engines.filter(move |engine| engine.imports(buffer).is_some())
     }
 
     /// dma-bufs that have pages of the lease.
@@ -228,14 +226,13 @@ impl Model {
 }
 
 impl Engine {
-    pub(super) fn imports(&self, buffer: u32) -> bool {
-        matches!(self.state, EngineState::Imported { buffer: key, .. } if key == buffer)
-    }
-
-    /// What it imported was taken away, unless it cannot be.
-    fn revoked_from(&mut self, kind: Importer) {
-        if kind != Importer::Static {
-            self.state = EngineState::Revoked;
+    /// How it imports the dma-buf, if it does.
+    fn imports(&self, buffer: u32) -> Option<Importer> {
+        match self.state {
+            EngineState::Imported {
+                buffer: key, kind, ..
+            } if key == buffer => Some(kind),
+            _ => None,
         }
     }
 }

@@ -222,7 +222,11 @@ impl Drop for Mapped {
 }
 
 /// A new file, in place of an old one of this name.
-fn new_file(path: &Path) -> Result<File> {
+///
+/// # Errors
+///
+/// What the filesystem says.
+pub fn new_file(path: &Path) -> Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             return Err(error).context("removing the old file");

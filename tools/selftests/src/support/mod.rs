@@ -67,7 +67,7 @@ pub use hog::Hog;
 pub use holder::{Act, Answer, Done, Ended, Holder, HolderPlan, When};
 pub use integrity::Integrity;
 pub use kernel_log::KernelLog;
-pub use mapped::{page_size, Fill, Mapped};
+pub use mapped::{new_file, page_size, Fill, Mapped};
 pub use program::Program;
 pub use rig::{Rig, RigOptions};
 pub use scratch::{Layer, Scratch};
