@@ -263,20 +263,34 @@ fn pin_for_long<'a>(
     address: usize,
     chunk: &'a mut Chunk,
 ) -> Result<&'a mut [*mut bindings::page]> {
-    let got = pin_fast(address, bindings::FOLL_WRITE, chunk)?;
-    let pages = chunk.as_mut_ptr().cast();
-    // SAFETY: So many pages were pinned just now.
-    if unsafe { bindings::pinlease_pages_may_stay(pages, got as c_ulong) } {
-        // SAFETY: So many pointers were written.
-        return Ok(unsafe { core::slice::from_raw_parts_mut(pages, got) });
+    let mut got = pin_fast(address, bindings::FOLL_WRITE, chunk)?;
+    // SAFETY: So many pointers were written.
+    let pages = unsafe { beginning(chunk, got) };
+    if !may_stay(pages) {
+        unpin(pages);
+        let _granted = Granted::to_current(file)?;
+        let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
+        got = pin_fast(address, flags, chunk)?;
     }
-    // SAFETY: So many pointers were written.
-    unpin(unsafe { core::slice::from_raw_parts_mut(pages, got) });
-    let _granted = Granted::to_current(file)?;
-    let flags = bindings::FOLL_WRITE | bindings::FOLL_LONGTERM;
-    let got = pin_fast(address, flags, chunk)?;
-    // SAFETY: So many pointers were written.
-    Ok(unsafe { core::slice::from_raw_parts_mut(pages, got) })
+    // SAFETY: As above.
+    Ok(unsafe { beginning(chunk, got) })
+}
+
+/// The first `count` of the list.
+///
+/// # Safety
+///
+/// So many were written.
+unsafe fn beginning(chunk: &mut Chunk, count: usize) -> &mut [*mut bindings::page] {
+    let written = &mut chunk[..count];
+    // SAFETY: As the caller promises; the layout is the same.
+    unsafe { core::slice::from_raw_parts_mut(written.as_mut_ptr().cast(), count) }
+}
+
+/// Whether pages that were pinned just now may stay for long where they are.
+fn may_stay(pages: &[*mut bindings::page]) -> bool {
+    // SAFETY: Pinned pages stay.
+    unsafe { bindings::pinlease_pages_may_stay(pages.as_ptr(), pages.len() as c_ulong) }
 }
 
 /// Unpins pages that were pinned just now, and whose pins nobody took over.

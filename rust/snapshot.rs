@@ -6,9 +6,10 @@
 //! replaced by copies, and put back before the filesystem looks at its folios again. Flags,
 //! cgroup, encryption context and hints of the bio stay what they were.
 //!
-//! Memory comes from snapshots that are over ([`spare`]) or from the page allocator, without waiting, else from a reserve ([`reserve`]) whose
-//! elements each suffice for a bio of [`PIECE`] pages; larger bios are split
-//! ([`take_in_pieces`]), so that writeback makes progress with no free memory.
+//! Memory comes from snapshots that are over ([`spare`]) or from the page allocator, without
+//! waiting, else from a reserve ([`reserve`]) whose elements each suffice for a bio of [`PIECE`]
+//! pages; larger bios are split ([`take_in_pieces`]), so that writeback makes progress with no free
+//! memory.
 //!
 //! # Which pages
 //!

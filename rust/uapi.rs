@@ -10,6 +10,7 @@ use crate::{
     policy::structure_size::{layout, SizeError},
 };
 use kernel::{
+    error::to_result,
     prelude::*,
     transmute::{AsBytes, FromBytes},
     uaccess::{UserPtr, UserSlice},
@@ -72,17 +73,19 @@ pub(crate) fn read<T: Structure>(argument: usize) -> Result<T> {
     UserSlice::new(pointer, layout.copied)
         .reader()
         .read_slice(&mut bytes[..layout.copied])?;
-    let mut rest = UserSlice::new(
-        pointer.wrapping_byte_add(layout.copied),
-        layout.must_be_zero,
-    )
-    .reader();
-    while !rest.is_empty() {
-        if rest.read::<u8>()? != 0 {
-            return Err(E2BIG);
-        }
+    let rest = pointer.wrapping_byte_add(layout.copied);
+    if !is_zeroed(rest, layout.must_be_zero)? {
+        return Err(E2BIG);
     }
     T::from_bytes_copy(&bytes[..size_of::<T>()]).ok_or(EINVAL)
+}
+
+/// Whether so many bytes of user space are all zero. May sleep. Errors: `EFAULT`.
+fn is_zeroed(address: UserPtr, length: usize) -> Result<bool> {
+    // SAFETY: Any address may be tried; what is not user memory is EFAULT.
+    let zeroed = unsafe { bindings::check_zeroed_user(address.as_const_ptr(), length) };
+    to_result(zeroed)?;
+    Ok(zeroed != 0)
 }
 
 /// Writes as much of `value` as the caller has room for, `given` being the size that he said. May

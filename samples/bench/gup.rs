@@ -37,7 +37,7 @@ pub(crate) struct Pages(KVVec<*mut bindings::page>);
 // SAFETY: Unpinning is allowed in any task.
 unsafe impl Send for Pages {}
 
-/// Pages that are pinned in one go, as pinlease does.
+/// Pages that are pinned in one go.
 const CHUNK: usize = 512;
 
 impl Pages {
