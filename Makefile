@@ -58,6 +58,8 @@ demo: modules programs
 # From the quick to the slow; the last line counts the tests.
 check: lint unit modules programs man
 	out/programs/bench --programs out/programs --out out --quick --mode icount --fs ext4 pin_4k >/dev/null
+	out/programs/check --programs out/programs --out out --fs ext4 --vm-arg=--append=movablecore=700M --side pinlease \
+		uapi.pin-movable s01
 	out/programs/check --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
 
 check-debug: debug-modules programs

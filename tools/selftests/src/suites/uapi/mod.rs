@@ -10,6 +10,7 @@ mod filesystems;
 mod lifetime;
 mod limits;
 mod mark;
+mod movable;
 mod pin;
 mod range;
 mod storage;
@@ -34,6 +35,7 @@ pub const TESTS: &[Test] = &[
     Test::new("uapi.pin-misaligned", pin::misaligned),
     Test::new("uapi.pin-mappings", pin::mappings),
     Test::new("uapi.pin-outside", pin::outside),
+    Test::new("uapi.pin-movable", movable::movable),
     Test::new("uapi.unpin", pin::unpin),
     Test::new("uapi.unpin-attached", pin::unpin_attached),
     Test::new("uapi.detach-while-revoked", pin::detach_while_revoked),
