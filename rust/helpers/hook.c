@@ -40,6 +40,8 @@ void pinlease_hook_synchronize(void)
 {
 	synchronize_srcu(&pinlease_hook_srcu);
 	synchronize_srcu(&pinlease_operation_srcu);
+	/* Expediting leaves callbacks behind. */
+	srcu_barrier(&pinlease_operation_srcu);
 }
 
 int pinlease_operation_enter(void)
@@ -52,9 +54,18 @@ void pinlease_operation_exit(int token)
 	srcu_read_unlock(&pinlease_operation_srcu, token);
 }
 
+/*
+ * Expedited, since who leases a file waits for it: the grace period that runs
+ * (or a new one), and the one after it, which the mark may stand for.
+ */
 unsigned long pinlease_operation_mark(void)
 {
-	return start_poll_synchronize_srcu(&pinlease_operation_srcu);
+	unsigned long mark;
+
+	srcu_expedite_current(&pinlease_operation_srcu);
+	mark = start_poll_synchronize_srcu(&pinlease_operation_srcu);
+	srcu_expedite_current(&pinlease_operation_srcu);
+	return mark;
 }
 
 bool pinlease_operation_passed(unsigned long mark)

@@ -110,6 +110,10 @@ fn add_targets(file: &File) -> Result {
         {
             continue;
         }
+        // The module that has the function stays as long as it is hooked, so the address does, too.
+        if matches!(hook.source, Source::Symbol(_)) && hook.targets().next().is_some() {
+            continue;
+        }
         let Some(target) = find(hook, file)? else {
             continue;
         };

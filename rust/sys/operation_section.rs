@@ -41,8 +41,9 @@ impl Drop for Section {
 ///
 /// Errors: `EAGAIN` when one takes too long (a direct-I/O write that hangs), `EINTR`.
 pub(crate) fn wait_for_running() -> Result {
-    /// Looks, a millisecond apart.
+    /// Looks, at most a millisecond apart: ten seconds.
     const LOOKS: u32 = 10_000;
+    let mut pause = Delta::from_micros(50);
     // SAFETY: Task context.
     let mark = unsafe { bindings::pinlease_operation_mark() };
     for _ in 0..LOOKS {
@@ -53,7 +54,8 @@ pub(crate) fn wait_for_running() -> Result {
         if task::is_dying() {
             return Err(EINTR);
         }
-        fsleep(Delta::from_millis(1));
+        fsleep(pause);
+        pause = (pause + pause).min(Delta::from_millis(1));
     }
     Err(EAGAIN)
 }

@@ -5,9 +5,10 @@
 //! C header: [`include/linux/kprobes.h`](srctree/include/linux/kprobes.h)
 
 use crate::{bindings, hook::call};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{error::to_result, prelude::*};
 
-/// The entry of the kernel or module function `name`. May sleep.
+/// The entry of the kernel or module function `name`. Sleeps for a grace period of RCU.
 ///
 /// Errors: `ENOENT` when there is none.
 pub(crate) fn address_of(name: &CStr) -> Result<usize> {
@@ -29,7 +30,13 @@ pub(crate) fn address_of(name: &CStr) -> Result<usize> {
 ///
 /// Errors: `ENOENT` when there is none, or no CONFIG_KALLSYMS_ALL.
 pub(crate) fn variable(name: &CStr) -> Result<usize> {
-    let lookup = address_of(c"kallsyms_lookup_name")?;
+    /// Looked for once: this function is no module's. 0: not yet.
+    static LOOKUP: AtomicUsize = AtomicUsize::new(0);
+    let lookup = match LOOKUP.load(Ordering::Relaxed) {
+        0 => address_of(c"kallsyms_lookup_name")?,
+        known => known,
+    };
+    LOOKUP.store(lookup, Ordering::Relaxed);
     // SAFETY: `unsigned long kallsyms_lookup_name(const char *name)`.
     match unsafe { call::function(lookup, 0, &[name.as_char_ptr() as usize]) } {
         0 => Err(ENOENT),

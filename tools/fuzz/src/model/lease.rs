@@ -221,7 +221,8 @@ impl Model {
         if pinned && lease.life == Life::Doubtful {
             expected = expected.union(Expected::SUCCESS);
         }
-        if lease.grant && self.anybody_pins(lease, &new) {
+        // What a lease that is over cannot take back is pinned, too.
+        if lease.grant && (self.files[lease.file].drains || self.anybody_pins(lease, &new)) {
             expected = expected.or(Errno::EBUSY);
         }
         let call = Call::Shrink {
