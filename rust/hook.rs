@@ -100,6 +100,9 @@ pub(crate) struct Slot {
     /// Entry of the original; 0: never used. Stays when the hook is removed, because calls that
     /// are in the replacement go on to the original.
     target: AtomicUsize,
+    /// Where the original goes on behind its call of ftrace; 0: nobody was sent here since `target`
+    /// changed.
+    body: AtomicUsize,
     /// Whether ftrace sends callers here.
     active: AtomicBool,
     /// Where callers are sent.
@@ -113,6 +116,7 @@ impl Slot {
     const fn new(replacement: *const ()) -> Self {
         Self {
             target: AtomicUsize::new(0),
+            body: AtomicUsize::new(0),
             active: AtomicBool::new(false),
             replacement,
         }
@@ -131,9 +135,17 @@ impl Slot {
         self.active.store(active, Ordering::Relaxed);
     }
 
-    /// Tells a call from our own [`call::original`] from anyone else's. See there.
-    pub(crate) fn cookie(&self) -> usize {
-        core::ptr::from_ref(self) as usize
+    /// Where [`call::original`] enters the original, in a call that was sent here.
+    pub(crate) fn body(&self) -> usize {
+        self.body.load(Ordering::Relaxed)
+    }
+
+    /// Each call does, before it is sent here; it is always the same.
+    fn learn_body(&self, body: usize) {
+        // No store but the first: all processors read this.
+        if self.body() != body {
+            self.body.store(body, Ordering::Relaxed);
+        }
     }
 }
 

@@ -111,8 +111,6 @@ bool pinlease_bio_may_be_writeback(struct bio *bio);
 bool pinlease_bio_has_integrity(struct bio *bio);
 
 /* hook.c */
-unsigned long pinlease_fregs_get_ax(struct ftrace_regs *fregs);
-void pinlease_fregs_set_ax(struct ftrace_regs *fregs, unsigned long ax);
 void pinlease_fregs_set_ip(struct ftrace_regs *fregs, unsigned long ip);
 int pinlease_hook_enter(void);
 void pinlease_hook_exit(int token);

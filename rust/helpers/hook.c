@@ -11,16 +11,6 @@ DEFINE_STATIC_SRCU(pinlease_hook_srcu);
 /* Readers are operations between their look for leases and their end. */
 DEFINE_STATIC_SRCU(pinlease_operation_srcu);
 
-unsigned long pinlease_fregs_get_ax(struct ftrace_regs *fregs)
-{
-	return arch_ftrace_regs(fregs)->regs.ax;
-}
-
-void pinlease_fregs_set_ax(struct ftrace_regs *fregs, unsigned long ax)
-{
-	arch_ftrace_regs(fregs)->regs.ax = ax;
-}
-
 void pinlease_fregs_set_ip(struct ftrace_regs *fregs, unsigned long ip)
 {
 	ftrace_regs_set_instruction_pointer(fregs, ip);

@@ -2,12 +2,10 @@
 
 //! Calling a hooked function from its replacement.
 //!
-//! The original is entered at its very beginning, ftrace's call included, so ftrace asks our
-//! [`handler`](super::handler) again, and that must tell this call from all others. The return
-//! address does not tell: a compiler may turn our call, or somebody else's, into a tail call.
-//! `%rax` does: the calling convention leaves it undefined at the entry of a function without
-//! variable arguments, ftrace saves and restores it, so we put the slot's own address there,
-//! which nobody else has reason to hold. The handler takes it out again.
+//! Who calls a hooked function comes to ftrace first, at the function's very beginning, and
+//! [`handler`](super::handler) sends him to the replacement. That enters the original behind the call of
+//! ftrace, as BPF's trampolines do: there is nothing before it but an `ENDBR`, and ftrace and
+//! all who trace the function have seen the call.
 
 use super::Slot;
 use crate::bindings;
@@ -20,8 +18,8 @@ use core::arch::asm;
 /// `arguments` are valid for that function.
 #[inline(never)]
 pub(crate) unsafe fn original(slot: &Slot, arguments: &[usize]) -> usize {
-    // SAFETY: As for this function.
-    unsafe { function(slot.target(), slot.cookie(), arguments) }
+    // SAFETY: As for this function; the stack and the arguments are as at the entry.
+    unsafe { function(slot.body(), arguments) }
 }
 
 /// Calls the function at `target`, which may lack an `ENDBR`.
@@ -29,7 +27,7 @@ pub(crate) unsafe fn original(slot: &Slot, arguments: &[usize]) -> usize {
 /// # Safety
 ///
 /// `target` is the entry of a function with as many integer arguments, and they are valid.
-pub(crate) unsafe fn function(target: usize, rax: usize, arguments: &[usize]) -> usize {
+pub(crate) unsafe fn function(target: usize, arguments: &[usize]) -> usize {
     let register = |index: usize| arguments.get(index).copied().unwrap_or(0);
     let result: usize;
     // SAFETY: `pinlease_jump` goes to %r11 and changes no other register; the function there
@@ -45,7 +43,7 @@ pub(crate) unsafe fn function(target: usize, rax: usize, arguments: &[usize]) ->
             in("r8") register(4),
             in("r9") register(5),
             in("r11") target,
-            inout("rax") rax => result,
+            out("rax") result,
             clobber_abi("C"),
         );
     }

@@ -81,6 +81,10 @@ impl Active {
 /// `sizeof(endbr64)`.
 const ENDBR_SIZE: usize = 4;
 
+/// `MCOUNT_INSN_SIZE`: what the compiler leaves at the entry of a function for ftrace, which `ip` is
+/// the address of.
+const CALL_SIZE: usize = 5;
+
 /// `ftrace_func_t`.
 ///
 /// # Safety
@@ -95,13 +99,7 @@ pub(super) unsafe extern "C" fn handler(
     let Some(slot) = ACTIVE.find(ip) else {
         return;
     };
-    // SAFETY: `registers` is valid during this call.
-    if unsafe { bindings::pinlease_fregs_get_ax(registers) } == slot.cookie() {
-        // It is `call::original`. Functions that the original calls must not see the cookie.
-        // SAFETY: As above.
-        unsafe { bindings::pinlease_fregs_set_ax(registers, 0) };
-        return;
-    }
-    // SAFETY: As above; the replacement takes the same arguments.
+    slot.learn_body(ip + CALL_SIZE);
+    // SAFETY: `registers` is valid during this call; the replacement takes the same arguments.
     unsafe { bindings::pinlease_fregs_set_ip(registers, slot.replacement as usize) };
 }

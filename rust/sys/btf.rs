@@ -79,7 +79,7 @@ impl Drop for Btf {
         // bpf_find_btf_id() is exported, what gives its reference back is not.
         if let Ok(btf_put) = symbol::address_of(c"btf_put") {
             // SAFETY: `void btf_put(struct btf *)`, and the reference is ours.
-            unsafe { call::function(btf_put, 0, &[self.0 as usize]) };
+            unsafe { call::function(btf_put, &[self.0 as usize]) };
         }
     }
 }

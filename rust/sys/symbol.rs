@@ -38,7 +38,7 @@ pub(crate) fn variable(name: &CStr) -> Result<usize> {
     };
     LOOKUP.store(lookup, Ordering::Relaxed);
     // SAFETY: `unsigned long kallsyms_lookup_name(const char *name)`.
-    match unsafe { call::function(lookup, 0, &[name.as_char_ptr() as usize]) } {
+    match unsafe { call::function(lookup, &[name.as_char_ptr() as usize]) } {
         0 => Err(ENOENT),
         address => Ok(address),
     }
