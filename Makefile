@@ -109,7 +109,7 @@ deb:
 	scripts/deb
 
 check-debian: deb programs
-	out/programs/check-debian --programs out/programs --out out $(CHECK_DEBIAN_ARGS)
+	scripts/enter out/programs/check-debian --programs out/programs --out out $(CHECK_DEBIAN_ARGS)
 
 filesystem-table: programs
 	out/programs/filesystem-table
