@@ -21,6 +21,9 @@ const CHANGING: [&str; 12] = [
     "/var/tmp",
 ];
 
+/// The key that dkms makes for the machine when it first signs a module; it stays until dkms goes.
+const KEY: [&str; 2] = ["/var/lib/dkms/mok.key", "/var/lib/dkms/mok.pub"];
+
 /// Files that others write whenever packages come and go.
 const REWRITTEN: [&str; 2] = ["-", ".lock"];
 
@@ -39,7 +42,7 @@ fn walk(folder: &Path, paths: &mut BTreeSet<String>) -> Result<()> {
         // Backups of /etc/group and the like.
         let rewritten =
             text.starts_with("/etc/") && REWRITTEN.iter().any(|end| text.ends_with(end));
-        if CHANGING.contains(&text.as_str()) || rewritten {
+        if CHANGING.contains(&text.as_str()) || KEY.contains(&text.as_str()) || rewritten {
             continue;
         }
         paths.insert(text);
