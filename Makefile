@@ -12,6 +12,8 @@
 #   make bench  what pinlease costs, beside what it is compared with: out/bench.json, out/bench.txt, plots; BENCH_ARGS=more
 #   make bench-table   Documentation/performance-figures.rst, from that
 #   make man    the man pages of the command, in out/man
+#   make deb    Debian packages of the module (DKMS) and the command, in out
+#   make check-debian   installs them in a Debian that boots with systemd, looks, and removes them; takes long
 #   make check-regression   tests of others, without the module, with it, and beside a lease
 #   make regression-table   Documentation/regression.rst, from its results
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
@@ -31,7 +33,7 @@ N ?= 30
 
 .PHONY: all modules debug-modules programs demo bench bench-table check check-debug check-debug-short check-crash check-crash-mutants \
 	check-mutants check-regression fuzz \
-	lint unit man filesystem-table regression-table clean help
+	lint unit man deb check-debian filesystem-table regression-table clean help
 
 all: modules programs
 
@@ -102,6 +104,12 @@ unit:
 
 man:
 	scripts/man
+
+deb:
+	scripts/deb
+
+check-debian: deb programs
+	scripts/enter out/programs/check-debian --programs out/programs --out out $(CHECK_DEBIAN_ARGS)
 
 filesystem-table: programs
 	out/programs/filesystem-table

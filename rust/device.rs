@@ -11,6 +11,7 @@ use crate::{
         lease_state::Policy,
         range::{PageRange, RangeError},
     },
+    quiescence,
     sys::{
         file::{self, FileExt},
         sysctl, task,
@@ -40,6 +41,7 @@ impl MiscDevice for Device {
             ACQUIRE => acquire(argument),
             NEXT => listing::next(argument),
             WATCH => open_watch(argument),
+            QUIESCE => quiescence::quiesce(argument),
             _ => Err(ENOTTY),
         }
     }
@@ -56,11 +58,12 @@ pub(crate) const SHRINK: u32 = 5;
 pub(crate) const NEXT: u32 = 6;
 pub(crate) const WATCH: u32 = 7;
 pub(crate) const EXPORT: u32 = 8;
+pub(crate) const QUIESCE: u32 = 9;
 
 /// Errors: `ENOTTY` when it is no command of ours.
 pub(crate) fn number(command: u32) -> Result<u32> {
     let direction = match _IOC_NR(command) {
-        PIN | QUERY | NEXT => kernel::uapi::_IOC_READ | kernel::uapi::_IOC_WRITE,
+        PIN | QUERY | NEXT | QUIESCE => kernel::uapi::_IOC_READ | kernel::uapi::_IOC_WRITE,
         _ => kernel::uapi::_IOC_WRITE,
     };
     if kernel::ioctl::_IOC_TYPE(command) != bindings::PINLEASE_IOC_TYPE

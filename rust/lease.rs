@@ -72,6 +72,9 @@ impl Coming {
     /// Installs the hooks if it is the first. May sleep.
     fn to(file: ARef<File>) -> Result<Self> {
         let mut changes = CHANGES.lock();
+        if changes.is_closed() {
+            return Err(ESHUTDOWN);
+        }
         if let Some(leased) = registry::find(file.mapping().key()) {
             leased.arbiter.lock().announce();
             return Ok(Self(leased));

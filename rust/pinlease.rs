@@ -37,6 +37,7 @@ mod pin;
 #[allow(unreachable_pub, reason = "a crate of its own on a host")]
 #[path = "policy/lib.rs"]
 mod policy;
+mod quiescence;
 mod rearm;
 mod registry;
 mod retry;

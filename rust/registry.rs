@@ -20,11 +20,13 @@ use kernel::{
 /// What changes when leases come and go.
 pub(crate) struct Changes {
     users: Option<RBTree<u32, Quota>>,
+    /// Whether the administrator lets no new leases in.
+    closed: bool,
 }
 
 global_lock! {
     // SAFETY: Initialized in `init`, before first use.
-    pub(crate) unsafe(uninit) static CHANGES: Mutex<Changes> = Changes { users: None };
+    pub(crate) unsafe(uninit) static CHANGES: Mutex<Changes> = Changes { users: None, closed: false };
 }
 
 global_lock! {
@@ -119,6 +121,19 @@ pub(crate) fn sweep() {
 }
 
 impl Changes {
+    /// Whether no new leases are let in.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Lets new leases in, or not.
+    pub(crate) fn set_closed(&mut self, closed: bool) {
+        if self.closed != closed {
+            pr_info!("new leases are {}\n", if closed { "refused" } else { "allowed" });
+        }
+        self.closed = closed;
+    }
+
     /// Adds a file. May sleep.
     pub(crate) fn insert(&mut self, file: Arc<LeasedFile>) -> Result {
         let node = RBTreeNode::new(file.key(), file, GFP_KERNEL)?;

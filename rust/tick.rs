@@ -5,12 +5,12 @@
 //! snapshots.
 
 use crate::{
-    draining, hook,
+    draining,
     leased_file::LeasedFile,
     policy::range::PageRange,
+    quiescence::remove_unused_hooks,
     rearm::Frozen,
     registry,
-    snapshot::spare,
     sys::{sysctl, work::StaticWork, work_queue},
 };
 use kernel::{prelude::*, sync::Arc, workqueue::WorkItem};
@@ -67,12 +67,7 @@ fn run() {
         WORK.run_within(if draining { DRAIN_INTERVAL } else { interval() });
         return;
     }
-    let changes = registry::CHANGES.lock();
-    if registry::is_empty() {
-        hook::install::remove();
-        spare::free();
-    }
-    drop(changes);
+    remove_unused_hooks(&mut registry::CHANGES.lock());
 }
 
 /// Re-arms files whose last time is too long ago, each for itself: one may have to wait for its disk.

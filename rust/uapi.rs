@@ -54,6 +54,7 @@ structures! {
     pinlease_next: 120 => 136,
     pinlease_watch: 8,
     pinlease_export: 32,
+    pinlease_quiesce: 16,
 }
 
 /// Reads the caller's structure. May sleep.

@@ -70,6 +70,11 @@ pub(crate) fn install_for(file: &File) -> Result {
     })
 }
 
+/// Whether any hook is installed. May sleep.
+pub(crate) fn is_installed() -> bool {
+    STATE.lock().registered
+}
+
 /// Removes all hooks. Calls that run in one go on, see [`quiesce`]. May sleep.
 pub(crate) fn remove() {
     let mut state = STATE.lock();

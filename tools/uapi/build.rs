@@ -16,7 +16,7 @@ const HEADERS: [&str; 4] = [
 
 /// Commands: their `_IOW(…)` macros are beyond bindgen, so that clang is made
 /// to evaluate them as constants `<name>_NR`.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "PINLEASE_IOC_ACQUIRE",
     "PINLEASE_IOC_PIN",
     "PINLEASE_IOC_UNPIN",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 26] = [
     "PINLEASE_IOC_NEXT",
     "PINLEASE_IOC_WATCH",
     "PINLEASE_IOC_EXPORT",
+    "PINLEASE_IOC_QUIESCE",
     "DMASIM_IOC_ATTACH",
     "DMASIM_IOC_PIN_RAW",
     "DMASIM_IOC_WRITE",

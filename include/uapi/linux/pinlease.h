@@ -88,6 +88,7 @@
  *              with PINLEASE_ACQUIRE_GRANT
  *   EBUSY      another kernel user holds a function that must be hooked
  *              (a livepatch, a BPF fexit program), see the kernel log
+ *   ESHUTDOWN  the administrator lets no new leases in, see PINLEASE_IOC_QUIESCE
  *   EPERM      @grace_ms is more than grace_max_ms, and the caller lacks
  *              CAP_SYS_RESOURCE
  *   EAGAIN     an operation that conflicts with the range is waiting or under
@@ -449,6 +450,34 @@ struct pinlease_export {
 	__u64 length;
 };
 
+/**
+ * struct pinlease_quiesce - PINLEASE_IOC_QUIESCE, on /dev/pinlease
+ * @size:     sizeof(struct pinlease_quiesce)
+ * @flags:    PINLEASE_QUIESCE_BEGIN, PINLEASE_QUIESCE_END, or 0: only tell
+ * @state:    out: PINLEASE_QUIESCED_*
+ * @reserved: 0
+ *
+ * From BEGIN to END nobody gets a new lease (ESHUTDOWN); leases that are there
+ * stay, and can be used, until their holders end them. With the last of them the
+ * hooks go, at once: then the functions can be livepatched. BEGIN does not wait
+ * for that; ask again. It holds until END or until the module is unloaded,
+ * whatever becomes of the caller. Errors:
+ *   EINVAL  unknown @flags, or both
+ *   EPERM   BEGIN and END without CAP_SYS_ADMIN in the first user namespace
+ */
+struct pinlease_quiesce {
+	__u32 size;
+	__u32 flags;
+	__u32 state;
+	__u32 reserved;
+};
+
+#define PINLEASE_QUIESCE_BEGIN	(1U << 0)
+#define PINLEASE_QUIESCE_END	(1U << 1)
+
+#define PINLEASE_QUIESCED_LEASES	(1U << 0)	/* new leases are refused */
+#define PINLEASE_QUIESCED_HOOKS	(1U << 1)	/* no hook is installed */
+
 #define PINLEASE_IOC_TYPE	0xBD
 
 #define PINLEASE_IOC_ACQUIRE	_IOW(PINLEASE_IOC_TYPE, 0, struct pinlease_acquire)
@@ -460,5 +489,6 @@ struct pinlease_export {
 #define PINLEASE_IOC_NEXT	_IOWR(PINLEASE_IOC_TYPE, 6, struct pinlease_next)
 #define PINLEASE_IOC_WATCH	_IOW(PINLEASE_IOC_TYPE, 7, struct pinlease_watch)
 #define PINLEASE_IOC_EXPORT	_IOW(PINLEASE_IOC_TYPE, 8, struct pinlease_export)
+#define PINLEASE_IOC_QUIESCE	_IOWR(PINLEASE_IOC_TYPE, 9, struct pinlease_quiesce)
 
 #endif /* _UAPI_LINUX_PINLEASE_H */

@@ -2,12 +2,14 @@
 //! The command `pinlease`; a library, so that its man pages are made of what
 //! it understands.
 
+mod doctor;
 mod event_line;
 mod failure;
 mod file_id;
 mod hold;
 mod ls;
 mod mount;
+mod quiesce;
 mod range;
 mod refusal;
 mod row;
@@ -28,6 +30,7 @@ pub use failure::Failure;
 const MORE: &str = "\
 Examples:
   pinlease status                         can I have leases here?
+  pinlease doctor                         if not, why not?
   pinlease ls data                        who holds which range of the file?
   pinlease watch                          what happens, as it happens
   pinlease hold --grace 10s data:0,2M     hold 2 MiB and see who breaks it
@@ -49,6 +52,8 @@ enum Command {
     Hold(hold::Hold),
     Run(run::Run),
     Status(status::Status),
+    Doctor(doctor::Doctor),
+    Quiesce(quiesce::Quiesce),
 }
 
 impl Cli {
@@ -64,6 +69,8 @@ impl Cli {
             Command::Hold(hold) => hold.run()?,
             Command::Run(run) => match run.run()? {},
             Command::Status(status) => status.run()?,
+            Command::Doctor(doctor) => doctor.run()?,
+            Command::Quiesce(quiesce) => quiesce.run()?,
         })
     }
 }

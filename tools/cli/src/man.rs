@@ -18,13 +18,15 @@ struct Options {
 }
 
 /// The hand-written sections of each page.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("pinlease", include_str!("../man/pinlease.man")),
     ("pinlease-ls", include_str!("../man/ls.man")),
     ("pinlease-watch", include_str!("../man/watch.man")),
     ("pinlease-hold", include_str!("../man/hold.man")),
     ("pinlease-run", include_str!("../man/run.man")),
     ("pinlease-status", include_str!("../man/status.man")),
+    ("pinlease-doctor", include_str!("../man/doctor.man")),
+    ("pinlease-quiesce", include_str!("../man/quiesce.man")),
 ];
 
 fn main() -> Result<()> {

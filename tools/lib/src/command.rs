@@ -37,6 +37,7 @@ arguments! {
     pinlease_shrink = PINLEASE_IOC_SHRINK_NR,
     pinlease_watch = PINLEASE_IOC_WATCH_NR,
     pinlease_export = PINLEASE_IOC_EXPORT_NR,
+    pinlease_quiesce = PINLEASE_IOC_QUIESCE_NR,
     dmasim_attach = DMASIM_IOC_ATTACH_NR,
     dmasim_pin_raw = DMASIM_IOC_PIN_RAW_NR,
     dmasim_write = DMASIM_IOC_WRITE_NR,

@@ -8,7 +8,10 @@ use std::{
 
 use nix::errno::Errno;
 
-use crate::{LeaseBuilder, LeaseInfo, Leases, ListError, OpenError, Watch, WatchError};
+use crate::{
+    quiescence, LeaseBuilder, LeaseInfo, Leases, ListError, OpenError, QuiesceError, Quiescence,
+    Watch, WatchError,
+};
 
 /// Where the device node is.
 pub const DEVICE_PATH: &str = "/dev/pinlease";
@@ -56,6 +59,34 @@ impl Device {
     /// As `PINLEASE_IOC_NEXT`.
     pub fn lease_info(&self, id: u64) -> Result<Option<LeaseInfo>, ListError> {
         self.leases().find(id)
+    }
+
+    /// Lets no new leases in, until [`end_quiescence`](Self::end_quiescence), whatever becomes of
+    /// the caller. Those that are there stay; with the last one the hooks go.
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_QUIESCE`.
+    pub fn quiesce(&self) -> Result<Quiescence, QuiesceError> {
+        quiescence::quiesce(self.as_fd(), pinlease_uapi::PINLEASE_QUIESCE_BEGIN)
+    }
+
+    /// Allows leases again.
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_QUIESCE`.
+    pub fn end_quiescence(&self) -> Result<Quiescence, QuiesceError> {
+        quiescence::quiesce(self.as_fd(), pinlease_uapi::PINLEASE_QUIESCE_END)
+    }
+
+    /// Tells whether leases are kept out, and hooks gone.
+    ///
+    /// # Errors
+    ///
+    /// As `PINLEASE_IOC_QUIESCE`.
+    pub fn quiescence(&self) -> Result<Quiescence, QuiesceError> {
+        quiescence::quiesce(self.as_fd(), 0)
     }
 
     /// Watches the leases whose holder is the caller's user, or all leases

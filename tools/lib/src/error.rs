@@ -64,6 +64,7 @@ errors! {
         EACCES => NotOwner: "the file belongs to someone else; run as its owner or with CAP_LEASE",
         EOPNOTSUPP => Unsupported: "this filesystem, its mode or this policy cannot be leased (a grant never with revoke); the kernel's debug log says which",
         EBUSY => HookTaken: "a livepatch or BPF program holds a function that must be hooked; see the kernel log",
+        ESHUTDOWN => Quiesced: "the administrator lets no new leases in; 'pinlease quiesce --end' as root allows them again",
         EPERM => GraceTooLong: "the grace is longer than the module's parameter grace_max_ms; shorten it or run with CAP_SYS_RESOURCE",
         EAGAIN => Breaking: "a conflicting operation is waiting or under way, or a lease of the file is being broken; try again",
         EINTR => Interrupted: "interrupted by a signal; try again",
@@ -185,6 +186,17 @@ errors! {
         EFAULT => BadAddress: "the argument is not writable",
         E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
         ENOMEM => NoMemory: "no memory",
+        ENOTTY => Unsupported: "the module is older than this program and cannot; update it",
+    }
+}
+
+errors! {
+    /// Keeping leases out, or letting them in again, failed.
+    QuiesceError, "cannot quiesce" {
+        EPERM => Denied: "permission denied; run as root",
+        EINVAL => Invalid: "a field is not as the module wants it",
+        EFAULT => BadAddress: "the argument is not writable",
+        E2BIG => TooNew: "the module is older than this program and lacks what was asked for; update it",
         ENOTTY => Unsupported: "the module is older than this program and cannot; update it",
     }
 }

@@ -39,6 +39,7 @@ mod operation;
 mod pin;
 mod policy;
 mod query;
+mod quiescence;
 mod state;
 mod time;
 mod watch;
@@ -46,8 +47,8 @@ mod watch;
 pub use command::{issue, issue_bare, issue_next, Argument};
 pub use device::{Device, DEVICE_PATH};
 pub use error::{
-    AcquireError, ExportError, ListError, MarkError, OpenError, PinError, QueryError, ReadError,
-    ShrinkError, UnpinError, WatchError,
+    AcquireError, ExportError, ListError, MarkError, OpenError, PinError, QueryError, QuiesceError,
+    ReadError, ShrinkError, UnpinError, WatchError,
 };
 pub use event::{Event, EventKind};
 pub use export::{DmaBuf, ExportOptions};
@@ -60,6 +61,7 @@ pub use pin::{Pin, PinOptions};
 pub use pinlease_uapi as uapi;
 pub use policy::Policy;
 pub use query::Query;
+pub use quiescence::Quiescence;
 pub use state::State;
 pub use time::monotonic;
 pub use watch::Watch;

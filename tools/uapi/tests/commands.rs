@@ -81,6 +81,13 @@ fn pinlease() {
         8,
         pinlease_export
     );
+    same!(
+        PINLEASE_IOC_QUIESCE_NR,
+        request_code_readwrite,
+        T,
+        9,
+        pinlease_quiesce
+    );
 }
 
 /// Programs and modules of different age meet: what is published keeps its
@@ -88,6 +95,7 @@ fn pinlease() {
 #[test]
 fn sizes() {
     assert_eq!(size_of::<pinlease_acquire>(), 40);
+    assert_eq!(size_of::<pinlease_quiesce>(), 16);
     assert_eq!(size_of::<pinlease_pin>(), 40);
     assert_eq!(size_of::<pinlease_unpin>(), 16);
     assert_eq!(size_of::<pinlease_mark>(), 24);

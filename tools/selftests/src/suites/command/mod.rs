@@ -2,6 +2,7 @@
 //! The command `pinlease`, as its users meet it.
 
 pub(super) mod common;
+mod doctor;
 mod hold;
 mod ls;
 mod status;
@@ -28,6 +29,7 @@ pub const TESTS: &[Test] = &[
     Test::new("command.hold-killed", hold::killed),
     Test::new("command.hold-grant", hold::grant),
     Test::new("command.hold-errors", hold::errors),
+    Test::new("command.doctor", doctor::health),
     Test::new("command.status", status::numbers),
     Test::new("command.status-unloaded", status::unloaded),
 ];

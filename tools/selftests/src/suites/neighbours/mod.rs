@@ -11,6 +11,7 @@ mod knob;
 mod livepatch;
 mod perf;
 mod probe_events;
+mod quiesce;
 mod trace_cmd;
 
 use std::time::Duration;
@@ -65,6 +66,8 @@ pub const TESTS: &[Test] = &[
         beside(cx, livepatch::livepatch, EXCLUDE)
     })
     .seconds(300),
+    Test::new("neighbours.quiesce", quiesce::lets_a_livepatch_in).seconds(300),
+    Test::new("neighbours.quiesce-rights", quiesce::rights),
     Test::new("neighbours.ftrace-enabled", knob::ftrace_enabled),
 ];
 
