@@ -8,6 +8,7 @@
 
 mod failures;
 mod grants;
+mod snapshots;
 
 use crate::{
     breaker::{next_in_sequence, Breaker, Operation},
@@ -26,7 +27,7 @@ use crate::{
         interval_map::{IntervalMap, Room},
         task,
     },
-    watch,
+    trace, watch,
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -392,6 +393,8 @@ impl Arbiter {
                 if leased.state.is_valid() && leased.met != breaker.id && !known {
                     leased.met = breaker.id;
                     leased.told = Some(breaker.clone());
+                    leased.lease.activity.breaks.add(1);
+                    trace::lease_break(&leased.lease, breaker);
                     let event = Event::breaks(leased.about(range), breaker.clone(), deadline);
                     leased.tell(event);
                 }
@@ -422,6 +425,8 @@ impl Arbiter {
                 let verdict = leased.state.meets(pinned, leased.is_own(breaker), patience);
                 if verdict == Verdict::Refuse && leased.met != breaker.id {
                     leased.met = breaker.id;
+                    leased.lease.activity.breaks.add(1);
+                    trace::lease_refuse(&leased.lease, breaker);
                     leased.tell(Event::refused(leased.about(range), breaker.clone()));
                 }
             },
@@ -516,8 +521,12 @@ impl Arbiter {
             if !due {
                 continue;
             }
-            let first = unanswered(breakers, pins, range, leased).cloned();
-            if leased.state.expire(now).is_some() {
+            let first = unanswered(breakers, pins, range, leased).next().cloned();
+            if let Some(action) = leased.state.expire(now) {
+                for breaker in unanswered(breakers, pins, range, leased) {
+                    breaker.note_action(action);
+                }
+                trace::lease_withdraw(&leased.lease, range);
                 let breaker = first.or_else(|| leased.told.clone());
                 leased.tell(Event::withdrawn(leased.about(range), breaker));
                 return Some(leased.lease.clone());
@@ -574,23 +583,23 @@ fn pinned(pins: &IntervalMap<PinKey, PinRecord>, lease: u64, range: PageRange) -
     pins.overlapping(range).any(|(_, pin)| pin.lease == lease)
 }
 
-/// The first breaker of those that wait and that the lease does not let pass.
+/// The breakers that wait and that the lease does not let pass.
 ///
-/// The first to come: its grace ends first, but for one that was interrupted and began anew, which
+/// The grace of the first to come ends first, but for one that was interrupted and began anew, which
 /// may then have to wait for the other's.
 fn unanswered<'a>(
     breakers: &'a IntervalMap<u64, Arc<Breaker>>,
-    pins: &IntervalMap<PinKey, PinRecord>,
+    pins: &'a IntervalMap<PinKey, PinRecord>,
     range: PageRange,
-    leased: &Leased,
-) -> Option<&'a Arc<Breaker>> {
-    let waits = |breaker: &&Arc<Breaker>| {
+    leased: &'a Leased,
+) -> impl Iterator<Item = &'a Arc<Breaker>> {
+    let waits = move |breaker: &&Arc<Breaker>| {
         let reach = reach(&leased.lease, breaker);
         let overlaps = !breaker.only_pins && range.overlaps(&reach);
         (overlaps && !leased.state.lets_pass(breaker.id, false))
             || pinned(pins, leased.lease.id, breaker.range)
     };
-    breakers.iter().map(|(_, breaker)| breaker).find(waits)
+    breakers.iter().map(|(_, breaker)| breaker).filter(waits)
 }
 
 /// What a breaker needs of a lease.
@@ -608,9 +617,11 @@ fn settle(
     range: PageRange,
     leased: &mut Leased,
 ) {
-    let first = unanswered(breakers, pins, range, leased);
+    let first = unanswered(breakers, pins, range, leased).next();
     let deadline = first.map(|breaker| leased.deadline_for(breaker));
-    leased.state.settle(deadline);
+    if leased.state.settle(deadline) {
+        trace::lease_answer(&leased.lease, range);
+    }
     // Whose way it left by shrinking or unpinning does not meet it when it leaves.
     let lease = &leased.lease;
     let left = leased.told.take_if(|told| {

@@ -8,7 +8,11 @@
 //! Lock order: [`STATE`] is taken inside of the registry's `CHANGES`, and around ftrace's own locks.
 
 use super::{handler, handler::ACTIVE, Hook, Slot, Source, HOOKS};
-use crate::{bindings, sys::file::FileExt, sys::module::ModuleRef, sys::symbol};
+use crate::{
+    bindings,
+    sys::{file::FileExt, module::ModuleRef, symbol},
+    trace,
+};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering;
 use kernel::{fs::File, global_lock, prelude::*};
@@ -52,12 +56,14 @@ pub(crate) fn init() {
 /// can be waited for by that. May sleep.
 ///
 /// Errors: `EBUSY` when something else modifies one of the functions, `EOPNOTSUPP` when one does
-/// not exist or cannot be traced. Then nothing has changed.
-pub(crate) fn install_for(file: &File) -> Result {
+/// not exist or cannot be traced. Then nothing has changed. True when some were.
+pub(crate) fn install_for(file: &File) -> Result<bool> {
     let mut state = STATE.lock();
     let before = ACTIVE.len();
     let result = add_targets(file).and_then(|()| activate(&mut state, before, file));
-    if result.is_ok() && ACTIVE.len() > before {
+    let installed = ACTIVE.len() > before;
+    if result.is_ok() && installed {
+        trace_each(before, trace::hook_install);
         // SAFETY: Not in an RCU-tasks section; process context.
         unsafe { bindings::synchronize_rcu_tasks() };
     }
@@ -67,7 +73,8 @@ pub(crate) fn install_for(file: &File) -> Result {
             EBUSY | ENOMEM => error,
             _ => EOPNOTSUPP,
         }
-    })
+    })?;
+    Ok(installed)
 }
 
 /// Removes all hooks. Calls that run in one go on, see [`quiesce`]. May sleep.
@@ -84,6 +91,7 @@ pub(crate) fn remove() {
     }
     empty_filter();
     state.registered = false;
+    trace_each(0, trace::hook_remove);
     forget_from(0);
     // With its memory: nobody drops a static when the module goes.
     state.modules = KVec::new();
@@ -218,6 +226,16 @@ fn conflict(error: c_int) -> Error {
     } else {
         pr_warn!("ftrace refuses the hooks: error {error}; no lease can be kept\n");
         EOPNOTSUPP
+    }
+}
+
+/// Traces the hook of each address from index `first` on.
+fn trace_each(first: usize, event: fn(&str)) {
+    for slot in ACTIVE.slots_from(first) {
+        let is_its = |hook: &&&Hook| hook.slots.iter().any(|other| core::ptr::eq(other, slot));
+        if let Some(hook) = HOOKS.iter().find(is_its) {
+            event(hook.name);
+        }
     }
 }
 
