@@ -521,11 +521,13 @@ impl Arbiter {
             if !due {
                 continue;
             }
-            let first = unanswered(breakers, pins, range, leased).next().cloned();
-            if let Some(action) = leased.state.expire(now) {
-                for breaker in unanswered(breakers, pins, range, leased) {
-                    breaker.note_action(action);
+            let first = unanswered(breakers, pins, range, leased).cloned();
+            for (_, breaker) in breakers.iter() {
+                if waits_for(breaker, pins, range, leased) {
+                    breaker.note_action(leased.state.policy());
                 }
+            }
+            if leased.state.expire(now).is_some() {
                 trace::lease_withdraw(&leased.lease, range);
                 let breaker = first.or_else(|| leased.told.clone());
                 leased.tell(Event::withdrawn(leased.about(range), breaker));
@@ -583,23 +585,30 @@ fn pinned(pins: &IntervalMap<PinKey, PinRecord>, lease: u64, range: PageRange) -
     pins.overlapping(range).any(|(_, pin)| pin.lease == lease)
 }
 
-/// The breakers that wait and that the lease does not let pass.
+/// The first breaker of those that wait and that the lease does not let pass.
 ///
-/// The grace of the first to come ends first, but for one that was interrupted and began anew, which
+/// The first to come: its grace ends first, but for one that was interrupted and began anew, which
 /// may then have to wait for the other's.
 fn unanswered<'a>(
     breakers: &'a IntervalMap<u64, Arc<Breaker>>,
-    pins: &'a IntervalMap<PinKey, PinRecord>,
+    pins: &IntervalMap<PinKey, PinRecord>,
     range: PageRange,
-    leased: &'a Leased,
-) -> impl Iterator<Item = &'a Arc<Breaker>> {
-    let waits = move |breaker: &&Arc<Breaker>| {
-        let reach = reach(&leased.lease, breaker);
-        let overlaps = !breaker.only_pins && range.overlaps(&reach);
-        (overlaps && !leased.state.lets_pass(breaker.id, false))
-            || pinned(pins, leased.lease.id, breaker.range)
-    };
-    breakers.iter().map(|(_, breaker)| breaker).filter(waits)
+    leased: &Leased,
+) -> Option<&'a Arc<Breaker>> {
+    let waits = |breaker: &&Arc<Breaker>| waits_for(breaker, pins, range, leased);
+    breakers.iter().map(|(_, breaker)| breaker).find(waits)
+}
+
+/// Whether a breaker waits that the lease does not let pass.
+fn waits_for(
+    breaker: &Breaker,
+    pins: &IntervalMap<PinKey, PinRecord>,
+    range: PageRange,
+    leased: &Leased,
+) -> bool {
+    let overlaps = !breaker.only_pins && range.overlaps(&reach(&leased.lease, breaker));
+    (overlaps && !leased.state.lets_pass(breaker.id, false))
+        || pinned(pins, leased.lease.id, breaker.range)
 }
 
 /// What a breaker needs of a lease.
@@ -617,7 +626,7 @@ fn settle(
     range: PageRange,
     leased: &mut Leased,
 ) {
-    let first = unanswered(breakers, pins, range, leased).next();
+    let first = unanswered(breakers, pins, range, leased);
     let deadline = first.map(|breaker| leased.deadline_for(breaker));
     if leased.state.settle(deadline) {
         trace::lease_answer(&leased.lease, range);

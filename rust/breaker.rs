@@ -6,7 +6,7 @@ use crate::{
     bindings,
     others::Others,
     policy::{
-        lease_state::{Action, Patience},
+        lease_state::{Patience, Policy},
         range::PageRange,
     },
     statistics::breaks::Outcome,
@@ -135,10 +135,10 @@ impl Breaker {
     }
 
     /// The policy of a lease in its way acts.
-    pub(crate) fn note_action(&self, action: Action) {
-        let outcome = match action {
-            Action::Kill => Outcome::Killed,
-            Action::Revoke => Outcome::Revoked,
+    pub(crate) fn note_action(&self, policy: Policy) {
+        let outcome = match policy {
+            Policy::Kill => Outcome::Killed,
+            _ => Outcome::Revoked,
         };
         self.freed.store(outcome as u32, Ordering::Relaxed);
     }

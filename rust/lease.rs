@@ -25,7 +25,7 @@ use crate::{
     rearm::{keeps_pin, Frozen},
     registry::{self, CHANGES},
     statistics::{activity::Activity, latency},
-    sys::{clock, file::FileExt, interval_map::Room},
+    sys::{clock, file::FileExt, interval_map::Room, log},
     tick, trace, watch,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -461,13 +461,13 @@ impl Lease {
     /// Kills the holder, and waits until its pins are gone, or it is, or it takes too long to die. May
     /// sleep.
     fn kill_holder(&self) {
-        if let Err(error) = self.holder.kill() {
-            let number = self.holder.process.former_number();
-            pr_info!(
-                "holder {number} of lease {} cannot be killed: {error:?}\n",
-                self.id
-            );
-            return;
+        let process = &self.holder.process;
+        let name = process.name();
+        match self.holder.kill() {
+            Ok(()) => log::killed(process, name, self.id),
+            // Others may have copies of the descriptor.
+            Err(ESRCH) => return,
+            Err(error) => return log::not_killed(process, self.id, error),
         }
         for _ in 0..DYING_MS / LOOK_MS {
             if self.pins().next().is_none() || self.holder.process.is_gone() {
@@ -485,6 +485,8 @@ impl WorkItem for Lease {
     fn run(this: Arc<Self>) {
         if this.policy == Policy::Kill {
             this.kill_holder();
+        } else {
+            log::revoked(&this.holder.process, this.id);
         }
         // Also of a holder that is gone, as somebody else may have a copy of its descriptor.
         let mut pause = LOOK_MS;

@@ -104,6 +104,13 @@ bool pinlease_quota_exceeded(struct inode *inode, s64 project, u64 bytes);
 /* log.c */
 void pinlease_log_refusal(const char *reason);
 void pinlease_log_importer(const char *device);
+void pinlease_log_hooks(bool installed);
+void pinlease_log_hook_taken(void);
+void pinlease_log_hook_refused(int error);
+void pinlease_log_no_function(const char *name, size_t length);
+void pinlease_log_killed(int holder, const char *comm, u64 lease);
+void pinlease_log_not_killed(int holder, u64 lease, int error);
+void pinlease_log_revoked(int holder, const char *comm, u64 lease);
 
 /* block.c */
 void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp);

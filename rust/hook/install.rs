@@ -10,7 +10,7 @@
 use super::{handler, handler::ACTIVE, Hook, Slot, Source, HOOKS};
 use crate::{
     bindings,
-    sys::{file::FileExt, module::ModuleRef, symbol},
+    sys::{file::FileExt, log, module::ModuleRef, symbol},
     trace,
 };
 use core::cell::UnsafeCell;
@@ -86,7 +86,10 @@ pub(crate) fn remove() {
     // SAFETY: It is registered.
     let error = unsafe { bindings::unregister_ftrace_function(OPS.0.get()) };
     if error != 0 {
-        pr_err!("cannot remove the hooks: error {error}; they stay\n");
+        pr_err!(
+            "cannot remove the hooks: error {error}; they stay, and cost time, until the last lease \
+             that comes next is gone\n"
+        );
         return;
     }
     empty_filter();
@@ -95,7 +98,7 @@ pub(crate) fn remove() {
     forget_from(0);
     // With its memory: nobody drops a static when the module goes.
     state.modules = KVec::new();
-    pr_info!("no lease left, hooks removed\n");
+    log::hooks(false);
 }
 
 /// Waits until no call is in a hook's code. Only for unloading, after [`remove`]. May sleep.
@@ -154,10 +157,7 @@ fn find(hook: &Hook, file: &File) -> Result<Option<usize>> {
     let address = match hook.source {
         Source::Function(address) => Some(address as usize),
         Source::Symbol(name) => Some(symbol::address_of(name).inspect_err(|_| {
-            pr_warn!(
-                "this kernel has no function {}, so no lease can be kept\n",
-                hook.name
-            );
+            log::no_function(hook.name);
         })?),
         Source::FileOperation(member) => member(file.operations()).map(|f| f as usize),
         Source::MappingOperation(member) => member(file.mapping().operations()).map(|f| f as usize),
@@ -184,7 +184,7 @@ fn activate(state: &mut State, before: usize, file: &File) -> Result {
             return Err(conflict(error));
         }
         state.registered = true;
-        pr_info!("first lease, hooks installed\n");
+        log::hooks(true);
     }
     state.modules.push(module, GFP_KERNEL)?;
     Ok(())
@@ -218,13 +218,10 @@ fn empty_filter() {
 /// Says what stands in the way.
 fn conflict(error: c_int) -> Error {
     if error == EBUSY.to_errno() {
-        pr_warn!(
-            "a livepatch or a BPF fexit program holds a function that a lease needs; remove it, \
-             see the entries with I in /sys/kernel/tracing/enabled_functions\n"
-        );
+        log::hook_taken();
         EBUSY
     } else {
-        pr_warn!("ftrace refuses the hooks: error {error}; no lease can be kept\n");
+        log::hook_refused(error);
         EOPNOTSUPP
     }
 }
