@@ -4,8 +4,8 @@
 use std::{fmt, time::Duration};
 
 use humantime::format_rfc3339_millis;
-use serde::Serialize;
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::{
     event_line::Now,
@@ -29,7 +29,24 @@ pub struct Line {
     comm: Option<String>,
     /// The tracepoint; `None`: some were lost.
     event: Option<String>,
-    fields: Map<String, Value>,
+    fields: Fields,
+}
+
+/// The fields of a tracepoint, in its order.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Fields(Vec<(String, Value)>);
+
+impl Fields {
+    fn get(&self, name: &str) -> Option<&Value> {
+        let found = self.0.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value)
+    }
+}
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// A line as JSON has it; its `Display` is one line of text.
@@ -44,7 +61,7 @@ pub struct Traced<'a> {
     cpu: Option<u32>,
     pid: Option<i32>,
     comm: Option<&'a str>,
-    fields: &'a Map<String, Value>,
+    fields: &'a Fields,
 }
 
 impl Line {
@@ -76,15 +93,14 @@ impl Line {
     fn lost(line: &str) -> Option<Self> {
         let (cpu, rest) = line.strip_prefix("CPU:")?.split_once(" [LOST ")?;
         let lost = rest.split(' ').next()?.parse::<u64>();
-        let mut fields = Map::new();
-        fields.insert("lost".into(), lost.map_or(Value::Null, Value::from));
+        let lost = lost.map_or(Value::Null, Value::from);
         Some(Self {
             time: pinlease::monotonic(),
             cpu: Some(cpu.parse().ok()?),
             pid: None,
             comm: None,
             event: None,
-            fields,
+            fields: Fields(vec![("lost".into(), lost)]),
         })
     }
 
@@ -131,7 +147,7 @@ impl fmt::Display for Traced<'_> {
             self.time,
             self.trace.unwrap_or("overflow")
         )?;
-        for (name, value) in self.fields {
+        for (name, value) in &self.fields.0 {
             match value {
                 Value::String(text) => write!(f, " {name} {}", printable(text))?,
                 other => write!(f, " {name} {other}")?,
@@ -152,8 +168,8 @@ fn seconds(text: &str) -> Option<Duration> {
 }
 
 /// `name value name value ...`.
-fn fields(payload: &str) -> Map<String, Value> {
-    let mut fields = Map::new();
+fn fields(payload: &str) -> Fields {
+    let mut fields = Fields::default();
     let mut rest = payload;
     while let Some((name, after)) = rest.split_once(' ') {
         let (value, after) = match name {
@@ -163,7 +179,7 @@ fn fields(payload: &str) -> Map<String, Value> {
         let number = value.parse::<i64>().map(Value::from);
         let number = number.or_else(|_| value.parse::<u64>().map(Value::from));
         let value = number.unwrap_or_else(|_| value.into());
-        fields.insert(name.to_owned(), value);
+        fields.0.push((name.to_owned(), value));
         rest = after;
     }
     fields
