@@ -104,9 +104,9 @@ mod tests {
             rows[1..5],
             [
                 "LEASE FILE      RANGE    HOLDER  POLICY STATE     PIN   DIRTY/s COPY/s ARM/s BRK",
-                "2     /m/2      0,8K    100     kill   held      2.0M  400K    800K   100   0",
-                "1     /m/3      0,8K    100     kill   held      3.0M  0       0      0     0",
-                "3     /m/1      0,8K    100     kill   held      1.0M  0       0      0     7",
+                "2     /m/2      0,8K     100     kill   held      2.0M  400K    800K   100   0",
+                "1     /m/3      0,8K     100     kill   held      3.0M  0       0      0     0",
+                "3     /m/1      0,8K     100     kill   held      1.0M  0       0      0     7",
             ]
         );
         assert_eq!(rows[23], KEYS);
