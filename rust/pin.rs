@@ -83,12 +83,12 @@ impl HeldPin {
         marked: bool,
         pages: Pinned,
     ) -> Result<Arc<Self>> {
+        let (lease, activity) = (lease.id, lease.activity.clone());
         let place = Place {
             file,
-            key: (lease.id, id),
+            key: (lease, id),
             footprint: pages.footprint(),
         };
-        let (lease, activity) = (lease.id, lease.activity.clone());
         let written = (!marked).then(|| Written::new(pages.range())).transpose()?;
         Arc::pin_init(
             try_pin_init!(Self {

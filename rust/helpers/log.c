@@ -29,12 +29,14 @@ void pinlease_log_hooks(bool installed)
 
 void pinlease_log_hook_taken(void)
 {
-	pr_warn_ratelimited("a livepatch or a BPF fexit program holds a function that a lease needs; remove it, see the entries with I in /sys/kernel/tracing/enabled_functions\n");
+	pr_warn_ratelimited("a livepatch or a BPF fexit program holds a function that a lease needs; "
+			    "remove it, see the entries with I in /sys/kernel/tracing/enabled_functions\n");
 }
 
 void pinlease_log_hook_refused(int error)
 {
-	pr_warn_ratelimited("ftrace refuses the hooks: error %d; no lease can be kept; see whether other tracers work\n", error);
+	pr_warn_ratelimited("ftrace refuses the hooks: error %d; no lease can be kept; "
+			    "see whether other tracers work\n", error);
 }
 
 void pinlease_log_no_function(const char *name, size_t length)
@@ -57,6 +59,7 @@ void pinlease_log_not_killed(int holder, u64 lease, int error)
 
 void pinlease_log_revoked(int holder, const char *comm, u64 lease)
 {
-	pr_info_ratelimited("holder %d (%s) of lease %llu did not answer within its grace: pins taken away, as its policy says\n",
+	pr_info_ratelimited("holder %d (%s) of lease %llu did not answer within its grace: "
+			    "pins taken away, as its policy says\n",
 			    holder, comm, lease);
 }

@@ -118,7 +118,8 @@ DECLARE_EVENT_CLASS(pinlease_break,
 		pinlease_process_comm(holder, __entry->holder_comm);
 	),
 	/* The name comes last, as it may have anything in it. */
-	TP_printk("dev %d:%d ino %llu lease %llu policy %s breaker %llu operation %s offset %llu length %llu holder %d holder_comm %s",
+	TP_printk("dev %d:%d ino %llu lease %llu policy %s breaker %llu operation %s "
+		  "offset %llu length %llu holder %d holder_comm %s",
 		  MAJOR(__entry->dev), MINOR(__entry->dev), __entry->ino, __entry->lease,
 		  pinlease_show_policy(__entry->policy), __entry->breaker,
 		  pinlease_show_operation(__entry->operation), __entry->offset, __entry->length,

@@ -131,7 +131,10 @@ fn remove_orphans() {
 fn why_not(error: &std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::PermissionDenied => {
-            anyhow!("cannot trace: tracefs is for root, and closed where the kernel is locked down; run as root, or leave --trace out")
+            anyhow!(
+                "cannot trace: tracefs is for root, and closed where the kernel is locked down; \
+                 run as root, or leave --trace out"
+            )
         }
         ErrorKind::NotFound => anyhow!(
             "cannot trace: {INSTANCES} is not there; 'mount -t tracefs tracefs /sys/kernel/tracing'"
