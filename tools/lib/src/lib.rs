@@ -41,6 +41,7 @@ mod policy;
 mod query;
 mod quiescence;
 mod state;
+pub mod statistics;
 mod time;
 mod watch;
 
