@@ -37,7 +37,7 @@ root_key() {
 		cat "$scripts/lib/make-root"
 	} | key_of
 }
-kernel_key() { cat "$root/etc/pinlease/versions" "$scripts/lib/make-kernel" | key_of; }
+kernel_key() { cat "$root/etc/pinlease/versions" "$scripts/lib/make-kernel" "$scripts/lib/make-kdir" | key_of; }
 debug_key() {
 	{
 		kernel_key

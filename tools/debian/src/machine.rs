@@ -2,7 +2,6 @@
 //! The machine: one processor, a disk, a shared folder, no network.
 
 use std::{
-    fs,
     path::Path,
     process::Command,
     thread::sleep,
@@ -10,6 +9,7 @@ use std::{
 };
 
 use anyhow::{ensure, Context, Result};
+use pinlease_vm::qemu::Accelerator;
 
 use crate::image::Image;
 
@@ -20,16 +20,12 @@ use crate::image::Image;
 /// It takes longer than `limit`, or QEMU fails.
 pub fn run(
     image: &Image,
+    accelerator: Accelerator,
     disk: &Path,
     share: &Path,
     console: &Path,
     limit: Duration,
 ) -> Result<()> {
-    let kvm = fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/kvm")
-        .is_ok();
     // QEMU must not outlive us, however we end.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
@@ -42,16 +38,7 @@ pub fn run(
         "none",
     ]);
     command.args(["-machine", "q35,hpet=off", "-m", "3G", "-smp", "2"]);
-    command.args(if kvm {
-        ["-accel", "kvm", "-cpu", "host"]
-    } else {
-        [
-            "-accel",
-            "tcg,thread=multi,tb-size=1024",
-            "-cpu",
-            "max,la57=off",
-        ]
-    });
+    command.args(accelerator.arguments());
     command
         .arg("-kernel")
         .arg(&image.kernel)

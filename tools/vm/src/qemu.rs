@@ -33,7 +33,9 @@ impl Accelerator {
         }
     }
 
-    fn arguments(self) -> &'static [&'static str] {
+    /// QEMU's arguments for it.
+    #[must_use]
+    pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Kvm => &["-accel", "kvm", "-cpu", "host"],
             Self::Tcg => &["-accel", "tcg,thread=multi,tb-size=512", "-cpu", TCG_CPU],

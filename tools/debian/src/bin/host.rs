@@ -12,6 +12,7 @@ use std::{
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use debian::{image::Image, machine, outcome};
+use pinlease_vm::accel;
 
 /// Installs the Debian packages in a Debian that boots, looks, and removes them. To be run in the
 /// environment: scripts/enter out/programs/check-debian.
@@ -44,8 +45,11 @@ fn main() -> Result<ExitCode> {
     fill(&options, &share)?;
     let disk = work.join("disk");
     copy_disk(&image.disk, &disk)?;
+    let guest = options.programs.join("pinlease-vm-guest");
+    let accelerator = accel::choose(&Path::new(&cache).join("vm"), &work, &guest)?;
     let ended = machine::run(
         &image,
+        accelerator,
         &disk,
         &share,
         &work.join("console"),
