@@ -8,6 +8,7 @@
 
 mod failures;
 mod grants;
+mod snapshots;
 
 use crate::{
     breaker::{next_in_sequence, Breaker, Operation},
@@ -26,7 +27,7 @@ use crate::{
         interval_map::{IntervalMap, Room},
         task,
     },
-    watch,
+    trace, watch,
 };
 use kernel::{prelude::*, sync::Arc};
 
@@ -392,6 +393,8 @@ impl Arbiter {
                 if leased.state.is_valid() && leased.met != breaker.id && !known {
                     leased.met = breaker.id;
                     leased.told = Some(breaker.clone());
+                    leased.lease.activity.breaks.add(1);
+                    trace::lease_break(&leased.lease, breaker);
                     let event = Event::breaks(leased.about(range), breaker.clone(), deadline);
                     leased.tell(event);
                 }
@@ -422,6 +425,8 @@ impl Arbiter {
                 let verdict = leased.state.meets(pinned, leased.is_own(breaker), patience);
                 if verdict == Verdict::Refuse && leased.met != breaker.id {
                     leased.met = breaker.id;
+                    leased.lease.activity.breaks.add(1);
+                    trace::lease_refuse(&leased.lease, breaker);
                     leased.tell(Event::refused(leased.about(range), breaker.clone()));
                 }
             },
@@ -517,7 +522,13 @@ impl Arbiter {
                 continue;
             }
             let first = unanswered(breakers, pins, range, leased).cloned();
+            for (_, breaker) in breakers.iter() {
+                if waits_for(breaker, pins, range, leased) {
+                    breaker.note_action(leased.state.policy());
+                }
+            }
             if leased.state.expire(now).is_some() {
+                trace::lease_withdraw(&leased.lease, range);
                 let breaker = first.or_else(|| leased.told.clone());
                 leased.tell(Event::withdrawn(leased.about(range), breaker));
                 return Some(leased.lease.clone());
@@ -584,13 +595,20 @@ fn unanswered<'a>(
     range: PageRange,
     leased: &Leased,
 ) -> Option<&'a Arc<Breaker>> {
-    let waits = |breaker: &&Arc<Breaker>| {
-        let reach = reach(&leased.lease, breaker);
-        let overlaps = !breaker.only_pins && range.overlaps(&reach);
-        (overlaps && !leased.state.lets_pass(breaker.id, false))
-            || pinned(pins, leased.lease.id, breaker.range)
-    };
+    let waits = |breaker: &&Arc<Breaker>| waits_for(breaker, pins, range, leased);
     breakers.iter().map(|(_, breaker)| breaker).find(waits)
+}
+
+/// Whether a breaker waits that the lease does not let pass.
+fn waits_for(
+    breaker: &Breaker,
+    pins: &IntervalMap<PinKey, PinRecord>,
+    range: PageRange,
+    leased: &Leased,
+) -> bool {
+    let overlaps = !breaker.only_pins && range.overlaps(&reach(&leased.lease, breaker));
+    (overlaps && !leased.state.lets_pass(breaker.id, false))
+        || pinned(pins, leased.lease.id, breaker.range)
 }
 
 /// What a breaker needs of a lease.
@@ -610,7 +628,9 @@ fn settle(
 ) {
     let first = unanswered(breakers, pins, range, leased);
     let deadline = first.map(|breaker| leased.deadline_for(breaker));
-    leased.state.settle(deadline);
+    if leased.state.settle(deadline) {
+        trace::lease_answer(&leased.lease, range);
+    }
     // Whose way it left by shrinking or unpinning does not meet it when it leaves.
     let lease = &leased.lease;
     let left = leased.told.take_if(|told| {

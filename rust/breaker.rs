@@ -5,14 +5,18 @@
 use crate::{
     bindings,
     others::Others,
-    policy::{lease_state::Patience, range::PageRange},
+    policy::{
+        lease_state::{Patience, Policy},
+        range::PageRange,
+    },
+    statistics::breaks::Outcome,
     sys::{
         clock,
         process::{Process, COMM_LEN},
         task,
     },
 };
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use kernel::{
     prelude::*,
     sync::{Arc, UniqueArc},
@@ -71,6 +75,8 @@ pub(crate) struct Breaker {
     pub(crate) others: Others,
     /// Whether that is not so any more.
     others_gone: AtomicBool,
+    /// How its way becomes free, an [`Outcome`].
+    freed: AtomicU32,
     /// When it came.
     pub(crate) began: u64,
     pub(crate) process: Process,
@@ -98,6 +104,7 @@ impl Breaker {
             only_pins,
             others,
             others_gone: AtomicBool::new(false),
+            freed: AtomicU32::new(Outcome::Released as u32),
             began: began.unwrap_or_else(clock::now),
             task: task::key(),
             comm: process.name(),
@@ -125,6 +132,24 @@ impl Breaker {
     /// Others do not pin in its way any more. The caller holds the lock of the arbiter.
     pub(crate) fn note_others_are_gone(&self) {
         self.others_gone.store(true, Ordering::Relaxed);
+    }
+
+    /// The policy of a lease in its way acts.
+    pub(crate) fn note_action(&self, policy: Policy) {
+        let outcome = match policy {
+            Policy::Kill => Outcome::Killed,
+            _ => Outcome::Revoked,
+        };
+        self.freed.store(outcome as u32, Ordering::Relaxed);
+    }
+
+    /// How its way became free.
+    pub(crate) fn freed(&self) -> Outcome {
+        let freed = self.freed.load(Ordering::Relaxed);
+        let mut outcomes = Outcome::ALL.into_iter();
+        outcomes
+            .find(|&outcome| outcome as u32 == freed)
+            .unwrap_or(Outcome::Released)
     }
 
     /// Whether the same process does the same.

@@ -26,11 +26,12 @@ use crate::{
         range::PageRange,
     },
     registry, retry,
+    statistics::{breaks::Outcome, latency},
     sys::{
         clock, freeze::Level, interval_map::Room, mapping::Mapping, operation_section::Section,
         task, wait_queue::Ended,
     },
-    tick,
+    tick, trace,
     waiting::{self, Waiting},
 };
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -108,6 +109,21 @@ impl Registered {
     ///
     /// Errors: `EBUSY` it takes too long; `ERESTARTSYS`, in a worker of io_uring `EINTR`.
     pub(crate) fn wait(&self) -> Result {
+        let waited = self.wait_until_free();
+        let outcome = match waited {
+            Ok(()) => Some(self.breaker.freed()),
+            Err(error) => Outcome::of_error(error),
+        };
+        if waited.is_ok() {
+            latency::BREAK.note_since(self.breaker.began);
+        }
+        if let Some(outcome) = outcome {
+            ended(&self.file, &self.breaker, outcome);
+        }
+        waited
+    }
+
+    fn wait_until_free(&self) -> Result {
         let mut pause = OTHERS_MIN;
         loop {
             let free = || self.file.arbiter.lock().lets_pass(&self.breaker);
@@ -322,6 +338,13 @@ fn try_to_meet(
     if let Some(deadline) = deadline {
         expiry::look_at(deadline);
     }
+    let met = met.inspect_err(|&error| {
+        // Who only asks will come in earnest.
+        let outcome = Outcome::of_error(error).filter(|_| patience != Patience::Probes);
+        if let Some(outcome) = outcome {
+            ended(file, &breaker, outcome);
+        }
+    });
     let (waits, until) = match met? {
         Meeting::Passes => (false, None),
         Meeting::Waits { deadline, bound } => {
@@ -340,4 +363,11 @@ fn try_to_meet(
         _endless: endless,
         _waiting: waiting.filter(|_| waits),
     }))
+}
+
+/// Counts and traces the end of a break.
+fn ended(file: &LeasedFile, breaker: &Breaker, outcome: Outcome) {
+    outcome.count();
+    let waited = clock::now().saturating_sub(breaker.began);
+    trace::break_done(file.inode(), breaker, outcome, waited);
 }

@@ -24,7 +24,8 @@ use crate::{
     },
     rearm::{keeps_pin, Frozen},
     registry::{self, CHANGES},
-    sys::{file::FileExt, interval_map::Room},
+    statistics::{activity::Activity, latency},
+    sys::{clock, file::FileExt, interval_map::Room, log},
     tick, trace, watch,
 };
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -59,6 +60,8 @@ pub(crate) struct Lease {
     pin_count: AtomicU64,
     pinned_pages: AtomicU64,
     pub(crate) exports: Arc<Exports>,
+    /// Its pins count there, too.
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl_has_work! {
@@ -66,7 +69,11 @@ impl_has_work! {
 }
 
 /// A file that is going to be leased: it is known to hooks as long as this lives.
-struct Coming(Arc<LeasedFile>);
+struct Coming {
+    file: Arc<LeasedFile>,
+    /// Whether the hooks were installed for it.
+    installed: bool,
+}
 
 impl Coming {
     /// Installs the hooks if it is the first. May sleep.
@@ -74,10 +81,13 @@ impl Coming {
         let mut changes = CHANGES.lock();
         if let Some(leased) = registry::find(file.mapping().key()) {
             leased.arbiter.lock().announce();
-            return Ok(Self(leased));
+            return Ok(Self {
+                file: leased,
+                installed: false,
+            });
         }
         let first = registry::is_empty();
-        hook::install::install_for(&file)?;
+        let installed = hook::install::install_for(&file)?;
         let leased = LeasedFile::new(file)?;
         leased.arbiter.lock().announce();
         changes
@@ -86,13 +96,16 @@ impl Coming {
         if first {
             tick::start();
         }
-        Ok(Self(leased))
+        Ok(Self {
+            file: leased,
+            installed,
+        })
     }
 }
 
 impl Drop for Coming {
     fn drop(&mut self) {
-        let mut arbiter = self.0.arbiter.lock();
+        let mut arbiter = self.file.arbiter.lock();
         arbiter.arrived();
         let unused = arbiter.is_unused();
         drop(arbiter);
@@ -141,22 +154,29 @@ impl Lease {
             return Err(EOPNOTSUPP);
         }
         let user = holder.user;
+        let began = clock::now();
         CHANGES.lock().charge(user, parameters::leases_per_user())?;
-        let lease = Coming::to(file).and_then(|coming| Self::add(&coming, terms, holder));
+        let lease = Coming::to(file).and_then(|coming| {
+            let lease = Self::add(&coming, terms, holder)?;
+            Ok((lease, coming.installed))
+        });
         if lease.is_err() {
             CHANGES.lock().uncharge(user);
             tick::look_soon();
         }
-        let lease = lease?;
+        let (lease, installed) = lease?;
         // From now on attributes that forbid leases cannot be set; they may have been just now.
         filesystem::check_attributes(lease.file.file()).inspect_err(|_| lease.clone().release())?;
-        let (range, policy) = (terms.range, uapi_policy(terms.policy));
-        trace::lease_acquire(lease.file.inode(), range, policy);
+        latency::ACQUIRE.note_since(began);
+        if installed {
+            latency::FIRST_ACQUIRE.note_since(began);
+        }
+        trace::lease_acquire(&lease, terms.range);
         Ok(lease)
     }
 
     fn add(coming: &Coming, terms: Terms, holder: Holder) -> Result<Arc<Self>> {
-        let file = &coming.0;
+        let file = &coming.file;
         // Nothing runs or is in flight any more that did not see the file among the leased ones,
         // or was submitted without snapshots.
         file.wait_for_beginning()?;
@@ -169,6 +189,7 @@ impl Lease {
         let room_for_grant = terms.grant.then(Room::new).transpose()?;
         let leased = file.clone();
         let exports = Exports::new()?;
+        let activity = Arc::new(Activity::default(), GFP_KERNEL)?;
         let lease = Arc::pin_init(
             pin_init!(Self {
                 id: NEXT_LEASE.fetch_add(1, Ordering::Relaxed),
@@ -183,6 +204,7 @@ impl Lease {
                 pin_count: AtomicU64::new(0),
                 pinned_pages: AtomicU64::new(0),
                 exports,
+                activity,
             }),
             GFP_KERNEL,
         )?;
@@ -242,7 +264,7 @@ impl Lease {
         let cleanings = self.file.cleanings();
         let pages = Pinned::new(self, address, pages)?;
         let id = NEXT_PIN.fetch_add(1, Ordering::Relaxed);
-        let pin = HeldPin::new(id, self.id, self.file.clone(), marked, pages)?;
+        let pin = HeldPin::new(id, self, self.file.clone(), marked, pages)?;
         let (range, room) = (pin.range(), Room::new()?);
         self.count(1, range);
         let mut arbiter = self.file.arbiter.lock();
@@ -308,6 +330,7 @@ impl Lease {
         let _looking = self.grant().map(|_| self.look_outside(range)).transpose()?;
         self.file.arbiter.lock().shrink_lease(self.id, range)?;
         self.file.changed.wake_all();
+        trace::lease_shrink(self, range);
         Ok(())
     }
 
@@ -358,7 +381,7 @@ impl Lease {
         drop(changes);
         self.file.forget_pinners();
         if let Some((range, _)) = state {
-            trace::lease_release(self.file.inode(), range);
+            trace::lease_release(self, range);
             self.tell_released(range);
         }
         tick::look_soon();
@@ -438,13 +461,13 @@ impl Lease {
     /// Kills the holder, and waits until its pins are gone, or it is, or it takes too long to die. May
     /// sleep.
     fn kill_holder(&self) {
-        if let Err(error) = self.holder.kill() {
-            let number = self.holder.process.former_number();
-            pr_info!(
-                "holder {number} of lease {} cannot be killed: {error:?}\n",
-                self.id
-            );
-            return;
+        let process = &self.holder.process;
+        let name = process.name();
+        match self.holder.kill() {
+            Ok(()) => log::killed(process, name, self.id),
+            // Others may have copies of the descriptor.
+            Err(ESRCH) => return,
+            Err(error) => return log::not_killed(process, self.id, error),
         }
         for _ in 0..DYING_MS / LOOK_MS {
             if self.pins().next().is_none() || self.holder.process.is_gone() {
@@ -462,6 +485,8 @@ impl WorkItem for Lease {
     fn run(this: Arc<Self>) {
         if this.policy == Policy::Kill {
             this.kill_holder();
+        } else {
+            log::revoked(&this.holder.process, this.id);
         }
         // Also of a holder that is gone, as somebody else may have a copy of its descriptor.
         let mut pause = LOOK_MS;

@@ -12,6 +12,7 @@ use crate::{
     failure::Passes,
     pin::HeldPin,
     policy::range::PageRange,
+    statistics::totals,
     sys::{
         file::FileExt, file_lease::FileLease, inode::Inode, irq_lock::IrqLock, mapping::Mapping,
         mm::Mm, operation_section, super_block::SuperBlock, vma::PrivateVma, vma::Vma,
@@ -97,6 +98,7 @@ impl Counters {
     /// The write of a snapshot of `range` failed. Any context.
     pub(crate) fn note_unwritten(&self, range: PageRange) {
         self.errors.fetch_add(1, Ordering::Relaxed);
+        totals::ERRORS.add(1);
         self.recorded.fetch_add(1, Ordering::Relaxed);
         self.unwritten.with(|noted| {
             *noted = Some(noted.map_or(range, |before| before.joined(&range)));

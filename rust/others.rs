@@ -152,6 +152,9 @@ impl LeasedFile {
         let granted = self.covers(range, vma)
             && self.learn_operations(vma).is_ok()
             && self.covers_remembered(range, vma);
+        if granted {
+            self.arbiter.lock().count_grant(range);
+        }
         trace::grant(self.inode(), range, granted);
         granted
     }

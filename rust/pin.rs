@@ -4,8 +4,8 @@
 //! dma-bufs ([`crate::export`]).
 
 use crate::{
-    arbiter::PinKey, gup::Pinned, leased_file::LeasedFile, policy::range::PageRange, tick,
-    written::Written,
+    arbiter::PinKey, gup::Pinned, lease::Lease, leased_file::LeasedFile, policy::range::PageRange,
+    statistics::activity::Activity, tick, written::Written,
 };
 use kernel::{new_mutex, prelude::*, sync::Arc, sync::Mutex};
 
@@ -28,6 +28,8 @@ pub(crate) struct HeldPin {
     pages: Pinned,
     /// `None` if its holder marks.
     written: Option<Arc<Written>>,
+    /// Its lease's.
+    pub(crate) activity: Arc<Activity>,
     #[pin]
     users: Mutex<Users>,
     /// Dropped after the pages.
@@ -76,11 +78,12 @@ enum Door {
 impl HeldPin {
     pub(crate) fn new(
         id: u64,
-        lease: u64,
+        lease: &Lease,
         file: Arc<LeasedFile>,
         marked: bool,
         pages: Pinned,
     ) -> Result<Arc<Self>> {
+        let (lease, activity) = (lease.id, lease.activity.clone());
         let place = Place {
             file,
             key: (lease, id),
@@ -94,6 +97,7 @@ impl HeldPin {
                 marked,
                 pages,
                 written,
+                activity,
                 users <- new_mutex!(Users { list: KVec::new(), door: Door::Open }),
                 place,
             }),

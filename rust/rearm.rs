@@ -15,9 +15,11 @@
 use crate::{
     failure::Pass,
     grant::{Grant, Next},
+    lease::Lease,
     leased_file::LeasedFile,
     pin::HeldPin,
-    policy::range::{PageRange, LARGEST_FOLIO},
+    policy::range::{PageRange, LARGEST_FOLIO, PAGE_SIZE},
+    statistics::{activity::Activity, totals},
     sys::{
         cred::{self, Acting},
         folio::Folio,
@@ -121,10 +123,14 @@ impl<'a> Rearming<'a> {
         for (run, folio) in pin.pages().folios() {
             let first = pin.range().first() + u64::from(run.delta);
             let pages = PageRange::new(first, run.pages.into())?;
-            if !pages.overlaps(&self.range) || self.is_unchanged(pin.written(), folio, pages) {
+            if !pages.overlaps(&self.range) {
                 continue;
             }
-            match self.folio(folio) {
+            if self.is_unchanged(pin.written(), folio, pages) {
+                unchanged(&pin.activity, pages);
+                continue;
+            }
+            match self.folio(folio, pin.lease, &pin.activity) {
                 // Of a pin that ended meanwhile nobody is promised anything.
                 Err(error) if self.file.pin(pin.lease, pin.id).is_some() => {
                     result = result.and(Err(error));
@@ -148,13 +154,13 @@ impl<'a> Rearming<'a> {
         let mut result = Ok(());
         for (lease, _) in self.file.grants_in(self.range.widened(LARGEST_FOLIO)) {
             if let Some(grant) = lease.grant() {
-                result = result.and(self.grant(grant));
+                result = result.and(self.grant(&lease, grant));
             }
         }
         result
     }
 
-    fn grant(&mut self, grant: &Grant) -> Result {
+    fn grant(&mut self, lease: &Lease, grant: &Grant) -> Result {
         let mut result = Ok(());
         let mut from = 0;
         loop {
@@ -171,12 +177,13 @@ impl<'a> Rearming<'a> {
             // Before the look: when it is not pinned, nothing changes any more.
             let pinned = folio.maybe_pinned();
             if self.is_unchanged(Some(grant.written()), folio, folio.range()) {
+                unchanged(&lease.activity, folio.range());
                 if !pinned {
                     grant.done(&noted);
                 }
                 continue;
             }
-            let rearmed = self.folio(folio);
+            let rearmed = self.folio(folio, lease.id, &lease.activity);
             if let Err(error) = rearmed {
                 result = result.and(rearmed);
                 self.failed(folio, error);
@@ -216,15 +223,19 @@ impl<'a> Rearming<'a> {
         written.is_some_and(|written| written.is_unchanged(self.file.mapping(), folio, pages))
     }
 
-    fn folio(&mut self, folio: &Folio) -> Result {
+    /// Makes it dirty on account of a lease.
+    fn folio(&mut self, folio: &Folio, lease: u64, activity: &Activity) -> Result {
         let vma = self.file.private_vma().ok_or(EIO)?;
         let result = vma.make_writable(folio).map_err(|error| match error {
             // It left the file under the pin: nothing that is written to it can be saved.
             ENOENT => EIO,
             error => error,
         });
-        trace::rearm(self.file.inode(), folio, result);
+        trace::rearm(self.file.inode(), lease, folio, result);
         if result.is_ok() {
+            totals::REARMED.add(1);
+            activity.rearmed.add(1);
+            activity.rearmed_bytes.add(folio.pages() * PAGE_SIZE);
             self.file.counters.rearmed.fetch_add(1, Ordering::Relaxed);
             if let Some(waves) = &mut self.waves {
                 waves.add(folio);
@@ -236,6 +247,7 @@ impl<'a> Rearming<'a> {
     /// Tells the holder.
     fn failed(&self, folio: &Folio, error: Error) {
         self.file.counters.errors.fetch_add(1, Ordering::Relaxed);
+        totals::ERRORS.add(1);
         self.file.note_failure(error, folio.range());
     }
 
@@ -246,6 +258,12 @@ impl<'a> Rearming<'a> {
             self.file.mapping().set_error(error);
         }
     }
+}
+
+/// Pages of a lease are left alone.
+fn unchanged(activity: &Activity, pages: PageRange) {
+    totals::UNCHANGED_PAGES.add(pages.count());
+    activity.unchanged_pages.add(pages.count());
 }
 
 impl LeasedFile {

@@ -27,9 +27,13 @@ use crate::{
     bindings,
     leased_file::{Counters, LeasedFile},
     parameters,
-    policy::range::PageRange,
+    policy::range::{PageRange, PAGE_SIZE},
     registry,
-    sys::bio::{Bio, PagePart, Vector},
+    statistics::totals,
+    sys::{
+        bio::{Bio, PagePart, Vector},
+        clock,
+    },
     trace,
 };
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -59,6 +63,10 @@ pub(crate) struct Snapshot {
     completion: completion::Saved,
     /// Where a failure is noted, and of which pages. Not the file: it would be closed from an interrupt.
     failures: Option<(Arc<Counters>, PageRange)>,
+    /// When it was taken.
+    began: u64,
+    /// What is told of it.
+    record: trace::Snapshot,
 }
 
 /// An element of the vector that is a copy.
@@ -69,6 +77,7 @@ struct Copied {
     page: u64,
     /// Whether it is all of that.
     whole: bool,
+    bytes: u32,
 }
 
 // SAFETY: Once the bio is submitted, only its completion has the snapshot.
@@ -79,6 +88,11 @@ static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 /// Writes whose pages had to come from the reserve.
 pub(crate) static FROM_RESERVE: AtomicU64 = AtomicU64::new(0);
+
+/// How many those are.
+pub(crate) fn in_flight() -> u64 {
+    IN_FLIGHT.load(Ordering::Relaxed) as u64
+}
 
 /// Waits until every snapshot's bio has ended. Only for unloading. May sleep.
 pub(crate) fn wait_until_written() {
@@ -116,21 +130,16 @@ fn needs_copy(part: PagePart) -> bool {
 
 /// Lets `bio` write a snapshot of its pinned pages; `end` says how the bio ends. May sleep.
 pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::End) {
+    let began = clock::now();
     let mut snapshot = Snapshot::of(bio);
     if snapshot.copies.is_empty() {
         snapshot.free();
         return;
     }
-    let copied = snapshot.copy();
+    snapshot.copy();
     snapshot.note(leased);
-    leased
-        .counters
-        .snapshots
-        .fetch_add(copied as u64, Ordering::Relaxed);
-    trace::snapshot(leased.inode(), bio.sector(), snapshot.vector.len(), copied);
-    snapshot.failures = snapshot
-        .range()
-        .map(|range| (leased.counters.clone(), range));
+    snapshot.began = began;
+    snapshot.count(leased, bio.sector());
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
     let vector = Vector {
         segments: snapshot.vector.as_mut_ptr(),
@@ -194,6 +203,8 @@ impl Snapshot {
                 from_reserve: false,
                 completion: completion::Saved::none(),
                 failures: None,
+                began: 0,
+                record: Default::default(),
             },
             flags,
         )?)
@@ -231,6 +242,7 @@ impl Snapshot {
                     element: index as u32,
                     page: part.index(),
                     whole: part.is_whole(),
+                    bytes: part.length,
                 };
                 self.copies.push(copied, without_waiting())?;
             }
@@ -238,8 +250,7 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Copies, and returns how many pages.
-    fn copy(&mut self) -> usize {
+    fn copy(&mut self) {
         for (copied, page) in self.copies.iter().zip(&self.pages) {
             let segment = &mut self.vector[copied.element as usize];
             let copy = page.as_ptr();
@@ -254,7 +265,43 @@ impl Snapshot {
             };
             segment.bv_page = copy;
         }
-        self.copies.len()
+    }
+
+    /// Counts and traces it, as it is submitted, and remembers where a failure is to be noted.
+    fn count(&mut self, leased: &LeasedFile, sector: u64) {
+        let copies = self.copies.iter().map(|copied| {
+            let page = PageRange::of_folio(copied.page, 1);
+            (page, u64::from(copied.bytes))
+        });
+        let bytes = copies.clone().map(|(_, bytes)| bytes).sum();
+        let range = self.range();
+        if let Some(range) = range {
+            let arbiter = leased.arbiter.lock();
+            arbiter.count_snapshot(range, bytes, copies);
+        }
+        let pages = self.copies.len();
+        let counters = &leased.counters;
+        counters
+            .snapshots
+            .fetch_add(pages as u64, Ordering::Relaxed);
+        self.failures = range.map(|range| (counters.clone(), range));
+        totals::SNAPSHOTS.add(1);
+        totals::BOUNCED_BYTES.add(bytes);
+        totals::BOUNCE_MEMORY.rise(self.memory());
+        self.record = trace::Snapshot {
+            ino: leased.inode().number(),
+            sector,
+            bytes,
+            dev: leased.super_block().kernel_device_number(),
+            pages: self.vector.len() as u32,
+            copied: pages as u32,
+        };
+        trace::snapshot(&self.record);
+    }
+
+    /// Bytes that its pages take.
+    fn memory(&self) -> u64 {
+        self.pages.len() as u64 * PAGE_SIZE
     }
 
     /// Tells who remembers it what is going to be written.

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/kernel/debug/pinlease`: what the hooks and the snapshots did.
+//! What the hooks, the leases and the snapshots did since the module was loaded, in
+//! `/sys/kernel/debug/pinlease`.
+//!
+//! Everything is counted by relaxed atomics, where work is done anyway; nothing is counted for a page
+//! that nobody leased. Documentation/observing.rst says what the files have. No address is among it.
+
+pub(crate) mod activity;
+pub(crate) mod breaks;
+pub(crate) mod counter;
+pub(crate) mod latency;
+pub(crate) mod totals;
 
 use crate::{hook::HOOKS, snapshot};
 use core::sync::atomic::Ordering;
@@ -18,6 +28,12 @@ pub(crate) struct Statistics {
     hooks: File<()>,
     #[pin]
     reserve: File<()>,
+    #[pin]
+    leases: File<()>,
+    #[pin]
+    totals: File<()>,
+    #[pin]
+    latencies: File<()>,
 }
 
 impl Statistics {
@@ -26,6 +42,9 @@ impl Statistics {
         try_pin_init!(Self {
             hooks <- directory.read_callback_file(c"hooks", (), &hooks),
             reserve <- directory.read_callback_file(c"snapshots_from_reserve", (), &from_reserve),
+            leases <- directory.read_callback_file(c"leases", (), &activity::show),
+            totals <- directory.read_callback_file(c"totals", (), &totals::show),
+            latencies <- directory.read_callback_file(c"latencies", (), &latency::show),
             _directory: directory.clone(),
         })
     }

@@ -72,6 +72,13 @@ impl Arbiter {
         covers(range, granted.map(|(range, _)| range))
     }
 
+    /// Others may pin `range`: counts it for the leases there.
+    pub(crate) fn count_grant(&self, range: PageRange) {
+        for (_, lease) in self.grants.overlapping(range) {
+            lease.activity.grants.add(1);
+        }
+    }
+
     /// A direct write to `range` may end after its call has returned.
     pub(crate) fn ends_later(&mut self, range: PageRange) {
         // Leases that come later wait for direct I/O.

@@ -104,6 +104,13 @@ bool pinlease_quota_exceeded(struct inode *inode, s64 project, u64 bytes);
 /* log.c */
 void pinlease_log_refusal(const char *reason);
 void pinlease_log_importer(const char *device);
+void pinlease_log_hooks(bool installed);
+void pinlease_log_hook_taken(void);
+void pinlease_log_hook_refused(int error);
+void pinlease_log_no_function(const char *name, size_t length);
+void pinlease_log_killed(int holder, const char *comm, u64 lease);
+void pinlease_log_not_killed(int holder, u64 lease, int error);
+void pinlease_log_revoked(int holder, const char *comm, u64 lease);
 
 /* block.c */
 void *pinlease_mempool_alloc(struct mempool *pool, gfp_t gfp);
@@ -171,14 +178,57 @@ unsigned int pinlease_btf_member_bit_offset(const struct btf_type *t,
 					    const struct btf_member *m);
 
 /* trace.c */
-void pinlease_trace_lease_acquire(struct inode *inode, loff_t offset, loff_t length, u32 policy);
-void pinlease_trace_lease_release(struct inode *inode, loff_t offset, loff_t length);
-void pinlease_trace_grant(struct inode *inode, u64 id, loff_t offset, loff_t length);
-void pinlease_trace_pin(struct inode *inode, u64 id, loff_t offset, loff_t length);
-void pinlease_trace_unpin(struct inode *inode, u64 id, loff_t offset, loff_t length);
+
+/* How a break ended. */
+#define PINLEASE_OUTCOME_RELEASED	0
+#define PINLEASE_OUTCOME_KILLED		1
+#define PINLEASE_OUTCOME_REVOKED	2
+#define PINLEASE_OUTCOME_REFUSED	3
+#define PINLEASE_OUTCOME_WOULD_WAIT	4
+#define PINLEASE_OUTCOME_DEADLOCK	5
+#define PINLEASE_OUTCOME_TIMED_OUT	6
+#define PINLEASE_OUTCOME_INTERRUPTED	7
+
+/* A breaker, as tracepoints tell of it. */
+struct pinlease_breaker {
+	__u64 id;
+	__u64 offset;
+	__u64 length;
+	__u32 operation;
+};
+
+/* A snapshot, as tracepoints tell of it. */
+struct pinlease_snapshot {
+	__u64 ino;
+	__u64 sector;
+	__u64 bytes;
+	__u32 dev;
+	__u32 pages;
+	__u32 copied;
+};
+
+void pinlease_trace_lease_acquire(struct inode *inode, u64 lease, u32 policy, u64 offset, u64 length);
+void pinlease_trace_lease_shrink(struct inode *inode, u64 lease, u32 policy, u64 offset, u64 length);
+void pinlease_trace_lease_answer(struct inode *inode, u64 lease, u32 policy, u64 offset, u64 length);
+void pinlease_trace_lease_withdraw(struct inode *inode, u64 lease, u32 policy, u64 offset, u64 length);
+void pinlease_trace_lease_release(struct inode *inode, u64 lease, u32 policy, u64 offset, u64 length);
+void pinlease_trace_lease_break(struct inode *inode, u64 lease, u32 policy, struct pid *holder,
+				const struct pinlease_breaker *breaker);
+void pinlease_trace_lease_refuse(struct inode *inode, u64 lease, u32 policy, struct pid *holder,
+				 const struct pinlease_breaker *breaker);
+void pinlease_trace_break_done(struct inode *inode, const struct pinlease_breaker *breaker,
+			       u32 outcome, u64 waited_ns);
+void pinlease_trace_grant(struct inode *inode, bool granted, u64 offset, u64 length);
+void pinlease_trace_pin(struct inode *inode, u64 lease, u64 pin, u64 offset, u64 length);
+void pinlease_trace_unpin(struct inode *inode, u64 lease, u64 pin, u64 offset, u64 length);
 void pinlease_trace_mkclean(struct inode *inode, pgoff_t index, unsigned long pages, int cleaned);
-void pinlease_trace_snapshot(struct inode *inode, sector_t sector, unsigned int pages, unsigned int copied);
-void pinlease_trace_rearm(struct inode *inode, pgoff_t index, unsigned long pages, int error);
+void pinlease_trace_rearm(struct inode *inode, u64 lease, pgoff_t index, unsigned long pages,
+			  int error);
+void pinlease_trace_snapshot(const struct pinlease_snapshot *snapshot);
+void pinlease_trace_snapshot_done(const struct pinlease_snapshot *snapshot, bool failed,
+				  u64 took_ns);
+void pinlease_trace_hook_install(const char *name, size_t length);
+void pinlease_trace_hook_remove(const char *name, size_t length);
 
 /* call.S */
 void pinlease_jump(void);

@@ -3,29 +3,49 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-void pinlease_trace_lease_acquire(struct inode *inode, loff_t offset, loff_t length, u32 policy)
-{
-	trace_lease_acquire(inode, policy, offset, length);
+#define LEASE_EVENT(name)						\
+void pinlease_trace_##name(struct inode *inode, u64 lease, u32 policy, u64 offset, u64 length) \
+{									\
+	trace_##name(inode, lease, policy, offset, length);		\
 }
 
-void pinlease_trace_lease_release(struct inode *inode, loff_t offset, loff_t length)
+LEASE_EVENT(lease_acquire)
+LEASE_EVENT(lease_shrink)
+LEASE_EVENT(lease_answer)
+LEASE_EVENT(lease_withdraw)
+LEASE_EVENT(lease_release)
+
+void pinlease_trace_lease_break(struct inode *inode, u64 lease, u32 policy, struct pid *holder,
+				const struct pinlease_breaker *breaker)
 {
-	trace_lease_release(inode, 0, offset, length);
+	trace_lease_break(inode, lease, policy, holder, breaker);
 }
 
-void pinlease_trace_grant(struct inode *inode, u64 id, loff_t offset, loff_t length)
+void pinlease_trace_lease_refuse(struct inode *inode, u64 lease, u32 policy, struct pid *holder,
+				 const struct pinlease_breaker *breaker)
 {
-	trace_grant(inode, id, offset, length);
+	trace_lease_refuse(inode, lease, policy, holder, breaker);
 }
 
-void pinlease_trace_pin(struct inode *inode, u64 id, loff_t offset, loff_t length)
+void pinlease_trace_break_done(struct inode *inode, const struct pinlease_breaker *breaker,
+			       u32 outcome, u64 waited_ns)
 {
-	trace_pin(inode, id, offset, length);
+	trace_break_done(inode, breaker, outcome, waited_ns);
 }
 
-void pinlease_trace_unpin(struct inode *inode, u64 id, loff_t offset, loff_t length)
+void pinlease_trace_grant(struct inode *inode, bool granted, u64 offset, u64 length)
 {
-	trace_unpin(inode, id, offset, length);
+	trace_grant(inode, granted, offset, length);
+}
+
+void pinlease_trace_pin(struct inode *inode, u64 lease, u64 pin, u64 offset, u64 length)
+{
+	trace_pin(inode, lease, pin, offset, length);
+}
+
+void pinlease_trace_unpin(struct inode *inode, u64 lease, u64 pin, u64 offset, u64 length)
+{
+	trace_unpin(inode, lease, pin, offset, length);
 }
 
 void pinlease_trace_mkclean(struct inode *inode, pgoff_t index, unsigned long pages, int cleaned)
@@ -33,13 +53,29 @@ void pinlease_trace_mkclean(struct inode *inode, pgoff_t index, unsigned long pa
 	trace_mkclean(inode, index, pages, cleaned);
 }
 
-void pinlease_trace_snapshot(struct inode *inode, sector_t sector, unsigned int pages,
-			     unsigned int copied)
+void pinlease_trace_rearm(struct inode *inode, u64 lease, pgoff_t index, unsigned long pages,
+			  int error)
 {
-	trace_snapshot(inode, sector, pages, copied);
+	trace_rearm(inode, lease, index, pages, error);
 }
 
-void pinlease_trace_rearm(struct inode *inode, pgoff_t index, unsigned long pages, int error)
+void pinlease_trace_snapshot(const struct pinlease_snapshot *snapshot)
 {
-	trace_rearm(inode, index, pages, error);
+	trace_snapshot(snapshot);
+}
+
+void pinlease_trace_snapshot_done(const struct pinlease_snapshot *snapshot, bool failed,
+				  u64 took_ns)
+{
+	trace_snapshot_done(snapshot, failed, took_ns);
+}
+
+void pinlease_trace_hook_install(const char *name, size_t length)
+{
+	trace_hook_install(name, length);
+}
+
+void pinlease_trace_hook_remove(const char *name, size_t length)
+{
+	trace_hook_remove(name, length);
 }

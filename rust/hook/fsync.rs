@@ -6,7 +6,13 @@
 //! Callers may hold the outermost freeze level (O_DSYNC writes do), but no lock that `page_mkwrite`
 //! takes, and are not in a freeze.
 
-use crate::{policy::range::PageRange, rearm::Frozen, registry, sys::file::FileExt};
+use crate::{
+    policy::range::PageRange,
+    rearm::Frozen,
+    registry,
+    statistics::latency,
+    sys::{clock, file::FileExt},
+};
 use kernel::{fs::LocalFile, prelude::*};
 use pinlease_macros::hook;
 
@@ -17,7 +23,9 @@ fn sync(original: Original, file: &LocalFile, start: i64, end: i64, datasync: c_
         return original.call(file, start, end, datasync);
     };
     let _pass = leased.gather_failures();
+    let began = clock::now();
     let rearmed = leased.rearm(range, Frozen::Wait);
+    latency::FSYNC_REARM.note_since(began);
     let result = original.call(file, start, end, datasync);
     // A journal that fails or a filesystem that shut down is not seen otherwise.
     if let Some(error) = unsaved(result).filter(|_| !leased.explains_failure()) {

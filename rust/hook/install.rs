@@ -8,7 +8,11 @@
 //! Lock order: [`STATE`] is taken inside of the registry's `CHANGES`, and around ftrace's own locks.
 
 use super::{handler, handler::ACTIVE, Hook, Slot, Source, HOOKS};
-use crate::{bindings, sys::file::FileExt, sys::module::ModuleRef, sys::symbol};
+use crate::{
+    bindings,
+    sys::{file::FileExt, log, module::ModuleRef, symbol},
+    trace,
+};
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering;
 use kernel::{fs::File, global_lock, prelude::*};
@@ -52,12 +56,14 @@ pub(crate) fn init() {
 /// can be waited for by that. May sleep.
 ///
 /// Errors: `EBUSY` when something else modifies one of the functions, `EOPNOTSUPP` when one does
-/// not exist or cannot be traced. Then nothing has changed.
-pub(crate) fn install_for(file: &File) -> Result {
+/// not exist or cannot be traced. Then nothing has changed. True when some were.
+pub(crate) fn install_for(file: &File) -> Result<bool> {
     let mut state = STATE.lock();
     let before = ACTIVE.len();
     let result = add_targets(file).and_then(|()| activate(&mut state, before, file));
-    if result.is_ok() && ACTIVE.len() > before {
+    let installed = ACTIVE.len() > before;
+    if result.is_ok() && installed {
+        trace_each(before, trace::hook_install);
         // SAFETY: Not in an RCU-tasks section; process context.
         unsafe { bindings::synchronize_rcu_tasks() };
     }
@@ -67,7 +73,8 @@ pub(crate) fn install_for(file: &File) -> Result {
             EBUSY | ENOMEM => error,
             _ => EOPNOTSUPP,
         }
-    })
+    })?;
+    Ok(installed)
 }
 
 /// Removes all hooks. Calls that run in one go on, see [`quiesce`]. May sleep.
@@ -79,15 +86,19 @@ pub(crate) fn remove() {
     // SAFETY: It is registered.
     let error = unsafe { bindings::unregister_ftrace_function(OPS.0.get()) };
     if error != 0 {
-        pr_err!("cannot remove the hooks: error {error}; they stay\n");
+        pr_err!(
+            "cannot remove the hooks: error {error}; they stay, and cost time, until the last lease \
+             that comes next is gone\n"
+        );
         return;
     }
     empty_filter();
     state.registered = false;
+    trace_each(0, trace::hook_remove);
     forget_from(0);
     // With its memory: nobody drops a static when the module goes.
     state.modules = KVec::new();
-    pr_info!("no lease left, hooks removed\n");
+    log::hooks(false);
 }
 
 /// Waits until no call is in a hook's code. Only for unloading, after [`remove`]. May sleep.
@@ -146,10 +157,7 @@ fn find(hook: &Hook, file: &File) -> Result<Option<usize>> {
     let address = match hook.source {
         Source::Function(address) => Some(address as usize),
         Source::Symbol(name) => Some(symbol::address_of(name).inspect_err(|_| {
-            pr_warn!(
-                "this kernel has no function {}, so no lease can be kept\n",
-                hook.name
-            );
+            log::no_function(hook.name);
         })?),
         Source::FileOperation(member) => member(file.operations()).map(|f| f as usize),
         Source::MappingOperation(member) => member(file.mapping().operations()).map(|f| f as usize),
@@ -176,7 +184,7 @@ fn activate(state: &mut State, before: usize, file: &File) -> Result {
             return Err(conflict(error));
         }
         state.registered = true;
-        pr_info!("first lease, hooks installed\n");
+        log::hooks(true);
     }
     state.modules.push(module, GFP_KERNEL)?;
     Ok(())
@@ -210,14 +218,21 @@ fn empty_filter() {
 /// Says what stands in the way.
 fn conflict(error: c_int) -> Error {
     if error == EBUSY.to_errno() {
-        pr_warn!(
-            "a livepatch or a BPF fexit program holds a function that a lease needs; remove it, \
-             see the entries with I in /sys/kernel/tracing/enabled_functions\n"
-        );
+        log::hook_taken();
         EBUSY
     } else {
-        pr_warn!("ftrace refuses the hooks: error {error}; no lease can be kept\n");
+        log::hook_refused(error);
         EOPNOTSUPP
+    }
+}
+
+/// Traces the hook of each address from index `first` on.
+fn trace_each(first: usize, event: fn(&str)) {
+    for slot in ACTIVE.slots_from(first) {
+        let is_its = |hook: &&&Hook| hook.slots.iter().any(|other| core::ptr::eq(other, slot));
+        if let Some(hook) = HOOKS.iter().find(is_its) {
+            event(hook.name);
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod coverage;
 pub mod folio_runs;
 pub mod grace;
+pub mod histogram;
 pub mod lease_state;
 pub mod limits;
 pub mod range;

@@ -5,7 +5,9 @@
 use super::{Snapshot, IN_FLIGHT};
 use crate::{
     bindings, failure,
+    statistics::{latency, totals},
     sys::{bio::Bio, bio::Vector, btf::BtrfsBioLayout},
+    trace,
 };
 use core::sync::atomic::Ordering;
 use kernel::{prelude::*, sync::SetOnce};
@@ -254,6 +256,9 @@ unsafe fn put_back(bio: *mut bindings::bio, saved: &Saved) -> bool {
 
 /// Lets go of the snapshot. Any context.
 fn finish(mut snapshot: KBox<Snapshot>, failed: bool) {
+    let took = latency::SNAPSHOT.note_since(snapshot.began);
+    totals::BOUNCE_MEMORY.fall(snapshot.memory());
+    trace::snapshot_done(&snapshot.record, failed, took);
     if let Some((counters, range)) = snapshot.failures.take() {
         if failed {
             counters.note_unwritten(range);

@@ -97,12 +97,22 @@ impl SuperBlock {
         unsafe { bindings::pinlease_sb_is_zoned(self.as_ptr()) }
     }
 
+    /// Its device, as the kernel has it (`dev_t`).
+    pub(crate) fn kernel_device_number(&self) -> u32 {
+        // SAFETY: The superblock is valid; its device does not change.
+        unsafe { (*self.as_ptr()).s_dev }
+    }
+
+    /// Major and minor number of its device.
+    pub(crate) fn device(&self) -> (u32, u32) {
+        const MINOR_BITS: u32 = 20;
+        let device = self.kernel_device_number();
+        (device >> MINOR_BITS, device & ((1 << MINOR_BITS) - 1))
+    }
+
     /// Its device, as makedev(3) has it (`new_encode_dev()`).
     pub(crate) fn device_number(&self) -> u64 {
-        // SAFETY: The superblock is valid; its device does not change.
-        let device = unsafe { (*self.as_ptr()).s_dev };
-        const MINOR_BITS: u32 = 20;
-        let (major, minor) = (device >> MINOR_BITS, device & ((1 << MINOR_BITS) - 1));
+        let (major, minor) = self.device();
         u64::from((minor & 0xff) | (major << 8) | ((minor & !0xff) << 12))
     }
 
