@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{ensure, Context, Result};
-use nix::fcntl::OFlag;
+use nix::{fcntl::OFlag, sys::stat::makedev};
 use pinlease::LeaseInfo;
 
 use crate::mount::Mount;
@@ -55,6 +55,12 @@ impl FileId {
     /// Whether the lease is one of this file, as far as can be told.
     pub fn is_leased_by(&self, lease: &LeaseInfo) -> bool {
         self.superblock == lease.device && self.inode == lease.inode && !self.is_elsewhere(lease)
+    }
+
+    /// Whether a tracepoint that tells of this superblock and inode may be about it: of other subvolumes
+    /// it cannot be told.
+    pub fn is_traced_as(&self, major: u64, minor: u64, inode: u64) -> bool {
+        self.superblock == makedev(major, minor) && self.inode == inode
     }
 
     /// Whether the lease is of a file with the same number in another

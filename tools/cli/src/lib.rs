@@ -14,6 +14,8 @@ mod row;
 mod run;
 pub mod sigpipe;
 mod status;
+mod top;
+mod tracing;
 mod units;
 mod users;
 mod wait;
@@ -30,6 +32,7 @@ Examples:
   pinlease status                         can I have leases here?
   pinlease ls data                        who holds which range of the file?
   pinlease watch                          what happens, as it happens
+  pinlease top                            which lease is written how much?
   pinlease hold --grace 10s data:0,2M     hold 2 MiB and see who breaks it
   pinlease run --lease data -- ib_write_bw --mmap=data
                                           RDMA into a file";
@@ -45,6 +48,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Ls(ls::Ls),
+    Top(top::Top),
     Watch(watch::Watch),
     Hold(hold::Hold),
     Run(run::Run),
@@ -60,6 +64,7 @@ impl Cli {
     pub fn run(self) -> Result<ExitCode, Failure> {
         Ok(match self.command {
             Command::Ls(ls) => ls.run()?,
+            Command::Top(top) => top.run()?,
             Command::Watch(watch) => watch.run()?,
             Command::Hold(hold) => hold.run()?,
             Command::Run(run) => match run.run()? {},

@@ -18,9 +18,10 @@ struct Options {
 }
 
 /// The hand-written sections of each page.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("pinlease", include_str!("../man/pinlease.man")),
     ("pinlease-ls", include_str!("../man/ls.man")),
+    ("pinlease-top", include_str!("../man/top.man")),
     ("pinlease-watch", include_str!("../man/watch.man")),
     ("pinlease-hold", include_str!("../man/hold.man")),
     ("pinlease-run", include_str!("../man/run.man")),

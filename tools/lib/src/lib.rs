@@ -40,6 +40,7 @@ mod pin;
 mod policy;
 mod query;
 mod state;
+pub mod statistics;
 mod time;
 mod watch;
 

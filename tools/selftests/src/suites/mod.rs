@@ -17,6 +17,7 @@ mod hooks;
 mod idle;
 mod leaks;
 mod neighbours;
+mod observe;
 mod price;
 mod refuse;
 mod reserve;
@@ -76,6 +77,7 @@ pub fn all() -> impl Iterator<Item = Test> {
         hooks::TESTS,
         neighbours::TESTS,
         trace::TESTS,
+        observe::TESTS,
         refuse::TESTS,
         &breaks::tests(),
         &grants::tests(),

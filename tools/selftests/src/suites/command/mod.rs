@@ -5,6 +5,8 @@ pub(super) mod common;
 mod hold;
 mod ls;
 mod status;
+mod top;
+mod trace;
 mod watch;
 
 use crate::harness::Test;
@@ -21,6 +23,12 @@ pub const TESTS: &[Test] = &[
     Test::new("command.watch", watch::json),
     Test::new("command.watch-text", watch::as_text),
     Test::new("command.watch-path", watch::path),
+    Test::new("command.watch-trace", trace::text),
+    Test::new("command.watch-trace-json", trace::json),
+    Test::new("command.watch-trace-user", trace::user),
+    Test::new("command.top", top::rates),
+    Test::new("command.top-user", top::user),
+    Test::new("command.top-errors", top::errors),
     Test::new("command.hold", hold::until_the_end),
     Test::new("command.hold-release", hold::release),
     Test::new("command.hold-unpin", hold::unpin),

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Starts watching, and waits until it does.
-fn start(context: &Context, arguments: &[&str]) -> Result<Program> {
+pub(super) fn start(context: &Context, arguments: &[&str]) -> Result<Program> {
     let arguments = [&["watch"], arguments].concat();
     let watch = Program::start(&mut pinlease(context, &arguments)?)?;
     // That for signals, and the watch.
@@ -25,7 +25,7 @@ fn start(context: &Context, arguments: &[&str]) -> Result<Program> {
 }
 
 /// Ends it by `signal`: no failure, and nothing more to say.
-fn end(watch: Program, signal: Signal) -> TestResult {
+pub(super) fn end(watch: Program, signal: Signal) -> TestResult {
     watch.signal(signal)?;
     let (status, errors) = watch.end()?;
     ensure!(status.code() == Some(0), "{signal}: {status}: {errors}");
