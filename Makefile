@@ -14,6 +14,18 @@
 #   make man    the man pages of the command, in out/man
 #   make deb    Debian packages of the module (DKMS) and the command, in out
 #   make check-debian   installs them in a Debian that boots with systemd, looks, and removes them; takes long
+#   make check-tutorial   whether the commands of Documentation/tutorial.rst do what it says
+#   make docs   Documentation/ as a web site, in out/docs/html
+#   make rustdoc   the documentation of the Rust code, in out/docs/rust
+#   make rust-analyzer   rust-project.json, by which rust-analyzer understands the module
+#   make check-rust-analyzer   whether it does
+#   make lint   format, lints and documents
+#   make unit   the tests that need no guest
+#   make modules   the modules alone; KDIR=/path/to/a/kernel/build for that kernel
+#   make debug-modules   the modules for the debug kernel, in out/debug
+#   make programs   the command and the programs of the tests alone
+#   make clean  removes out/ and what builds left in the tree
+#   make help   this list
 #   make check-regression   tests of others, without the module, with it, and beside a lease
 #   make regression-table   Documentation/regression.rst, from its results
 #   make filesystem-table   Documentation/filesystems.rst, from the results of make check
@@ -33,7 +45,8 @@ N ?= 30
 
 .PHONY: all modules debug-modules programs demo bench bench-table check check-debug check-debug-short check-crash check-crash-mutants \
 	check-mutants check-regression fuzz \
-	lint unit man deb check-debian filesystem-table regression-table clean help
+	lint unit man deb check-debian check-tutorial docs rustdoc rust-analyzer check-rust-analyzer \
+	filesystem-table regression-table clean help
 
 all: modules programs
 
@@ -62,6 +75,7 @@ check: lint unit modules programs man
 	out/programs/bench --programs out/programs --out out --quick --mode icount --fs ext4 pin_4k >/dev/null
 	out/programs/check --programs out/programs --out out --fs ext4 --vm-arg=--append=movablecore=700M --side pinlease \
 		uapi.pin-movable s01
+	out/programs/tutorial
 	out/programs/check --programs out/programs --out out $(PINLEASE_CHECK_ARGS)
 
 check-debug: debug-modules programs
@@ -110,6 +124,21 @@ deb:
 
 check-debian: deb programs
 	scripts/enter out/programs/check-debian --programs out/programs --out out $(CHECK_DEBIAN_ARGS)
+
+docs:
+	scripts/enter scripts/docs
+
+check-tutorial: modules programs
+	out/programs/tutorial
+
+rustdoc:
+	scripts/enter scripts/rustdoc
+
+rust-analyzer:
+	scripts/enter scripts/rust-analyzer
+
+check-rust-analyzer:
+	scripts/enter scripts/rust-analyzer --check
 
 filesystem-table: programs
 	out/programs/filesystem-table

@@ -348,7 +348,7 @@ global_lock! {
     unsafe(uninit) static GRANTS: SpinLock<Grants> = Grants(KVec::new());
 }
 
-/// Length of [`GRANTS`], to look at without the lock.
+/// Length of [`static@GRANTS`], to look at without the lock.
 static GRANT_COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// Prepares grants. Once, before anything else here.

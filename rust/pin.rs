@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! One pin of a lease, and who uses it for a device: drivers that [attached](crate::attach), and
-//! dma-bufs ([`crate::export`]).
+//! dma-bufs ([`mod@crate::export`]).
 
 use crate::{
     arbiter::PinKey, gup::Pinned, lease::Lease, leased_file::LeasedFile, policy::range::PageRange,

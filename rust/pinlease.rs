@@ -3,8 +3,8 @@
 //! pinlease: memory that is mapped from a file and written by a device keeps what the device
 //! wrote.
 //!
-//! A [lease](lease) makes a range of a file pinnable; a [pin](pin) is user memory of that range,
-//! held for a device, whose driver [attaches](attach) or imports it as a [dma-buf](export);
+//! A [`lease`] makes a range of a file pinnable; a [`pin`](mod@pin) is user memory of that range,
+//! held for a device, whose driver [attaches](attach) or imports it as a [dma-buf](mod@export);
 //! writeback of a pinned page writes a [snapshot]; the page is [re-armed](rearm) whenever somebody
 //! asks for durability. The [hooks](hook) that this takes are in the kernel only while a lease
 //! exists. Documentation/ has the concepts and the reasons.
@@ -136,6 +136,7 @@ impl Machinery {
         watch::init();
         sys::work_queue::init()?;
         sys::sysctl::init();
+        sys::operation_section::init();
         sys::fingerprint::init();
         snapshot::reserve::init().inspect_err(|_| drop(sys::work_queue::close()))?;
         Ok(Self)

@@ -2,8 +2,8 @@
 
 //! Which files are leased: what every hook asks first.
 //!
-//! Lock order: [`CHANGES`] (a mutex: leases come and go) outside of everything else of ours;
-//! [`FILES`] (a spinlock: look-up) inside of everything.
+//! Lock order: [`static@CHANGES`] (a mutex: leases come and go) outside of everything else of ours;
+//! [`static@FILES`] (a spinlock: look-up) inside of everything.
 
 use crate::{
     lease::Lease, leased_file::LeasedFile, policy::limits::Quota, sys::super_block::SuperBlock,

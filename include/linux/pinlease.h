@@ -5,7 +5,7 @@
  *
  * User space acquires the lease and pins (see uapi/linux/pinlease.h), then
  * hands the lease's file descriptor and the pin's id to the driver, which
- * attaches.  All functions may sleep.
+ * attaches.  Documentation/driver-api.rst is made from this file.
  */
 #ifndef _LINUX_PINLEASE_H
 #define _LINUX_PINLEASE_H
@@ -25,7 +25,8 @@ struct pinlease_attachment;
  *	once, possibly before pinlease_attach() has returned, in process
  *	context, without locks of pinlease held that pinlease_attach() or
  *	pinlease_detach() take; it may sleep, but breakers wait for it.  A
- *	detach that races with it waits for it.
+ *	detach that races with it waits for it.  Without a revoke, pages are
+ *	given back under a device that may still write them.
  */
 struct pinlease_driver_ops {
 	void (*revoke)(void *context);
@@ -36,12 +37,15 @@ struct pinlease_driver_ops {
  * @lease_fd: file descriptor of the lease, in the current process
  * @pin_id:   from PINLEASE_IOC_PIN
  * @ops:      must live until pinlease_detach() has returned
- * @context:  passed to @ops
+ * @context:  passed to @ops; must live as long
  *
- * While attached, PINLEASE_IOC_UNPIN answers EBUSY; closing the lease revokes.
+ * While attached, PINLEASE_IOC_UNPIN answers %EBUSY; closing the lease revokes.
+ * A pin may have several attachments.
  *
- * Return: the attachment, or ERR_PTR: -EBADF (no lease), -ENOENT (no such
- * pin), -ENODEV (being released or withdrawn), -ENOMEM.
+ * Context: Process context of who has @lease_fd.  May sleep.
+ * Return: the attachment, or an ERR_PTR(): -%EBADF (not a lease), -%ENOENT (no
+ * such pin), -%ENODEV (the pin is being released, or the lease is withdrawn),
+ * -%ENOMEM.
  */
 struct pinlease_attachment *
 pinlease_attach(int lease_fd, u64 pin_id,
@@ -51,11 +55,13 @@ pinlease_attach(int lease_fd, u64 pin_id,
  * pinlease_sg_table() - the pages of an attached pin, in file order
  * @attachment: from pinlease_attach()
  *
- * One entry for each folio; the offset of an entry may be larger than a page.
- * The table belongs to the attachment; it is valid until ops->revoke() returns
- * or pinlease_detach() is called, and is not DMA-mapped.  After the device
- * wrote there is nothing to dirty: pinlease does that.
+ * One entry for each run of pages in a folio; the offset of an entry may be
+ * larger than a page.  The table belongs to the attachment; it is valid until
+ * &pinlease_driver_ops.revoke returns or pinlease_detach() is called, and is not
+ * DMA-mapped: copy it for that.  After the device wrote there is nothing to
+ * dirty: pinlease does that.
  *
+ * Context: Process context.  May sleep.
  * Return: the table, or ERR_PTR(-ENODEV) after a revoke.
  */
 const struct sg_table *
@@ -64,6 +70,10 @@ pinlease_sg_table(struct pinlease_attachment *attachment);
 /**
  * pinlease_detach() - stop using a pin
  * @attachment: from pinlease_attach(); freed.  The device must be idle.
+ *
+ * Waits for a revoke that is under way: do not hold a lock that it takes.
+ *
+ * Context: Process context.  May sleep.
  */
 void pinlease_detach(struct pinlease_attachment *attachment);
 

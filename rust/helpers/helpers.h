@@ -124,6 +124,7 @@ void pinlease_hook_exit(int token);
 void pinlease_hook_synchronize(void);
 int pinlease_operation_enter(void);
 void pinlease_operation_exit(int token);
+void pinlease_operation_init(void);
 unsigned long pinlease_operation_mark(void);
 bool pinlease_operation_passed(unsigned long mark);
 void pinlease_init_delayed_work(struct delayed_work *work,

@@ -45,6 +45,15 @@ void pinlease_operation_exit(int token)
 }
 
 /*
+ * Before any lease: srcu_expedite_current() takes for granted what the first
+ * grace period initialises.
+ */
+void pinlease_operation_init(void)
+{
+	synchronize_srcu_expedited(&pinlease_operation_srcu);
+}
+
+/*
  * Expedited, since who leases a file waits for it: the grace period that runs
  * (or a new one), and the one after it, which the mark may stand for.
  */

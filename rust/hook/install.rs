@@ -5,7 +5,7 @@
 //! Addresses come from the linker (exported functions), from the operation tables of the leased
 //! file (whatever its filesystem is called), or from a kprobe that is registered and removed.
 //!
-//! Lock order: [`STATE`] is taken inside of the registry's `CHANGES`, and around ftrace's own locks.
+//! Lock order: [`static@STATE`] is taken inside of the registry's `CHANGES`, and around ftrace's own locks.
 
 use super::{handler, handler::ACTIVE, Hook, Slot, Source, HOOKS};
 use crate::{

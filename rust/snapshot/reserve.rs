@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The reserve of snapshots: a mempool whose elements each suffice for one bio of
-//! [`PIECE`](super::PIECE) pages, so that nobody waits for the second half of what he needs while
+//! [`PIECE`] pages, so that nobody waits for the second half of what he needs while
 //! another holds the first.
 
 use super::{Snapshot, PIECE};

@@ -37,6 +37,12 @@ impl Drop for Section {
     }
 }
 
+/// Prepares [`wait_for_running`]. Once, before any lease. May sleep.
+pub(crate) fn init() {
+    // SAFETY: Task context.
+    unsafe { bindings::pinlease_operation_init() };
+}
+
 /// Waits until every section is over that began before the call. May sleep.
 ///
 /// Errors: `EAGAIN` when one takes too long (a direct-I/O write that hangs), `EINTR`.

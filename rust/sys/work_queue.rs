@@ -39,7 +39,7 @@ impl Drop for Closed {
     }
 }
 
-/// The queue; `None` before [`init`] and after [`close`].
+/// The queue; `None` before [`init()`] and after [`close`].
 pub(crate) fn queue() -> Option<&'static Queue> {
     let queue = QUEUE.load(Ordering::Acquire);
     // SAFETY: The queue lives until `Closed` is dropped, when nobody uses it any more.

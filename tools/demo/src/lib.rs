@@ -10,4 +10,5 @@ pub mod kernel;
 pub mod output;
 pub mod parts;
 pub mod table;
+pub mod tutorial;
 pub mod verdict;

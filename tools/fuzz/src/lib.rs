@@ -2,7 +2,7 @@
 //! Fuzzes the interface of pinlease.
 //!
 //! [`generate`] and [`mutate`] draw [operations](operation), the [`model`] turns each into a
-//! [call](call) and says what may come of it, a [`world`] of two processes does it, and [`run`]
+//! [`call`] and says what may come of it, a [`world`] of two processes does it, and [`run`]
 //! compares. A [`crew`] of workers does that side by side, for as long as it is told to.
 
 pub mod call;

@@ -1,4 +1,5 @@
 #!/busybox sh
+# SPDX-License-Identifier: GPL-2.0
 # The first process of the guest: makes its file tree, then becomes the guest program.
 # The environment is read-only below; what is written goes to memory.
 export PATH=/

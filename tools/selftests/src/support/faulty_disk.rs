@@ -23,7 +23,7 @@ pub struct FaultyDisk {
 }
 
 impl FaultyDisk {
-    /// The first [`SMALL`] bytes of `disk`.
+    /// The first `SMALL` bytes of `disk`.
     ///
     /// # Errors
     ///
