@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context as _, Result};
 use nix::{errno::Errno, unistd::write};
 
+use crate::harness::skip;
+
 /// A packet socket on an interface.
 #[derive(Debug)]
 pub struct Packets(OwnedFd);
@@ -19,12 +21,16 @@ impl Packets {
     ///
     /// # Errors
     ///
-    /// There is no such interface, or the caller is not root.
+    /// There is no such interface, or the caller is not root; the kernel has no packet sockets
+    /// ([`Skip`](crate::harness::Skip)).
     pub fn on(interface: &str) -> Result<Self> {
         let index = fs::read_to_string(format!("/sys/class/net/{interface}/ifindex"))?;
         // SAFETY: takes no pointers.
         let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
-        let fd = Errno::result(fd).context("packet socket")?;
+        let fd = match Errno::result(fd) {
+            Err(Errno::EAFNOSUPPORT) => return skip("the kernel has no packet sockets"),
+            fd => fd.context("packet socket")?,
+        };
         // SAFETY: a new descriptor, which nobody else owns.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
         let address = libc::sockaddr_ll {
