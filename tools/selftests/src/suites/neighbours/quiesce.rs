@@ -2,8 +2,8 @@
 //! `pinlease quiesce` lets a livepatch of a hooked function in.
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Lines},
+    process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
@@ -40,7 +40,9 @@ pub(super) fn lets_a_livepatch_in(context: &Context) -> TestResult {
         .pin(mapped.address(0), page_size(), PinOptions::default())?
         .release()?;
 
-    let (mut waiting, lines) = start(context)?;
+    let (mut waiting, mut output) = start(context)?;
+    // What was done, and the holder.
+    let lines: Vec<String> = output.by_ref().take(2).collect::<Result<_, _>>()?;
     let me = format!("process {} ", std::process::id());
     ensure!(
         lines.iter().any(|line| line.contains(&me)),
@@ -49,7 +51,11 @@ pub(super) fn lets_a_livepatch_in(context: &Context) -> TestResult {
     ensure!(waiting.try_wait()?.is_none(), "it does not wait");
     drop(lease);
     let status = waiting.wait()?;
-    ensure!(status.success(), "pinlease quiesce: {status}");
+    let last = output.last().transpose()?.unwrap_or_default();
+    ensure!(
+        status.success() && last.starts_with("all hooks are out"),
+        "pinlease quiesce: {status}: {last}"
+    );
     ensure!(hooked_functions()?.is_empty(), "hooks are left");
 
     let mut patch = match livepatch(context)? {
@@ -116,13 +122,12 @@ fn refused(device: &Device, mapped: &Mapped, expected: AcquireError) -> Result<(
     }
 }
 
-/// Starts to wait; gives the first two lines: what was done, and the holder.
-fn start(context: &Context) -> Result<(Child, Vec<String>)> {
+/// Starts to wait; gives the lines that it prints, too.
+fn start(context: &Context) -> Result<(Child, Lines<BufReader<ChildStdout>>)> {
     let limit = format!("{}s", Duration::as_secs(&LIMIT));
     let mut child = pinlease(context, &["quiesce", "--timeout", &limit])?
         .stdout(Stdio::piped())
         .spawn()?;
     let output = child.stdout.take().context("a pipe")?;
-    let lines = BufReader::new(output).lines().take(2);
-    Ok((child, lines.collect::<Result<_, _>>()?))
+    Ok((child, BufReader::new(output).lines()))
 }
