@@ -59,7 +59,7 @@ void pinlease_log_not_killed(int holder, u64 lease, int error)
 
 void pinlease_log_revoked(int holder, const char *comm, u64 lease)
 {
-	pr_info_ratelimited("holder %d (%s) of lease %llu did not answer within its grace: "
-			    "pins taken away, as its policy says\n",
-			    holder, comm, lease);
+	pr_info_ratelimited(
+		"holder %d (%s) of lease %llu did not answer within its grace: pins taken away, as its policy says\n",
+		holder, comm, lease);
 }
