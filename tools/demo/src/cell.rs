@@ -5,7 +5,7 @@ use anyhow::Result;
 use selftests::{
     harness::{Context, Side},
     suites::{s01_after_clean, s02_tearing, s04_background},
-    support::{Census, Filesystem, Fill},
+    support::{Census, Filesystem, Fill, Journal},
 };
 use serde::{Deserialize, Serialize};
 
@@ -50,16 +50,17 @@ impl Scenario {
         }
     }
 
-    /// Runs it.
+    /// Runs it, and notes what happens.
     ///
     /// # Errors
     ///
     /// A step fails.
-    pub fn measure(self, context: &Context) -> Result<Census> {
+    pub fn measure(self, context: &Context, journal: &mut Journal) -> Result<Census> {
+        let fill = Fill::Faulted;
         match self {
-            Self::AfterClean => s01_after_clean::measure(context, Fill::Faulted),
-            Self::Tearing => s02_tearing::measure(context, Fill::Faulted),
-            Self::Background => Ok(s04_background::measure(context, Fill::Faulted)?.census),
+            Self::AfterClean => s01_after_clean::measure(context, fill, journal),
+            Self::Tearing => s02_tearing::measure(context, fill, journal),
+            Self::Background => Ok(s04_background::measure(context, fill, journal)?.census),
         }
     }
 }

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The tracepoints fire.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-use anyhow::{ensure, Context as _, Result};
+use anyhow::ensure;
 
 use crate::{
     harness::{Context, Test, TestResult},
-    support::{Fill, RigOptions},
+    support::{tracer::Tracer, Fill, RigOptions},
 };
 
 /// The tests of this suite.
@@ -26,42 +21,11 @@ const EVENTS: [&str; 7] = [
     "lease_release",
 ];
 
-/// A trace buffer of our own; dropping it removes it.
-struct Instance(PathBuf);
-
-impl Instance {
-    fn new() -> Result<Self> {
-        let path = Path::new("/sys/kernel/tracing/instances/pinlease-selftest");
-        let _ = fs::remove_dir(path);
-        fs::create_dir(path).context("new trace instance")?;
-        Ok(Self(path.into()))
-    }
-
-    fn enable(&self, event: &str, on: bool) -> Result<()> {
-        let path = self.0.join("events/pinlease").join(event).join("enable");
-        fs::write(&path, if on { "1" } else { "0" })
-            .with_context(|| format!("tracepoint pinlease:{event}"))
-    }
-
-    fn text(&self) -> Result<String> {
-        fs::read_to_string(self.0.join("trace")).context("reading the trace")
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        for event in EVENTS {
-            let _ = self.enable(event, false);
-        }
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 fn events(context: &Context) -> TestResult {
     context.load_modules()?;
-    let instance = Instance::new()?;
+    let mut tracer = Tracer::new("pinlease-selftest")?;
     for event in EVENTS {
-        instance.enable(event, true)?;
+        tracer.enable(&format!("pinlease/{event}"))?;
     }
     let options = RigOptions::new(context.side, context.pages, Fill::Faulted);
     let rig = options.build(&context.path("trace"))?;
@@ -71,7 +35,7 @@ fn events(context: &Context) -> TestResult {
     }
     drop(rig.release()?);
 
-    let text = instance.text()?;
+    let text = tracer.text()?;
     let count = |event: &str| text.matches(&format!(" {event}: ")).count();
     for event in EVENTS {
         println!("{event}: {}", count(event));

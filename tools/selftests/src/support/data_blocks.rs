@@ -17,10 +17,13 @@ const SYNC: u32 = 1;
 /// `struct fiemap_extent`.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
-struct Extent {
-    logical: u64,
-    physical: u64,
-    length: u64,
+pub struct Extent {
+    /// Where it is in the file, …
+    pub logical: u64,
+    /// … where on the disk, or what btrfs takes for it, …
+    pub physical: u64,
+    /// … and how long: all in bytes.
+    pub length: u64,
     reserved64: [u64; 2],
     flags: u32,
     reserved: [u32; 3],
@@ -54,17 +57,30 @@ mod command {
 /// The filesystem does not tell.
 pub fn data_blocks(file: &File, filesystem: Filesystem, disk: &Path) -> Result<Vec<Range<u64>>> {
     match filesystem {
-        Filesystem::Ext4 | Filesystem::Xfs => extents(file),
+        Filesystem::Ext4 | Filesystem::Xfs => {
+            let extents = extents(file, SYNC)?.into_iter();
+            let blocks = extents.map(|extent| extent.physical..extent.physical + extent.length);
+            Ok(blocks.collect())
+        }
         // Each write goes elsewhere.
-        Filesystem::Btrfs => data_chunks(disk),
+        Filesystem::Btrfs => Ok(chunks(disk)?.into_iter().map(|chunk| chunk.disk).collect()),
     }
 }
 
-fn extents(file: &File) -> Result<Vec<Range<u64>>> {
+/// Where a file is, without what is not written yet being written.
+///
+/// # Errors
+///
+/// The filesystem does not tell.
+pub fn extents_as_they_are(file: &File) -> Result<Vec<Extent>> {
+    extents(file, 0)
+}
+
+fn extents(file: &File, flags: u32) -> Result<Vec<Extent>> {
     let mut map = Fiemap {
         start: 0,
         length: u64::MAX,
-        flags: SYNC,
+        flags,
         mapped: 0,
         count: EXTENTS as u32,
         reserved: 0,
@@ -76,14 +92,24 @@ fn extents(file: &File) -> Result<Vec<Range<u64>>> {
         .context("FS_IOC_FIEMAP")?;
     let mapped = map.mapped as usize;
     ensure!((1..EXTENTS).contains(&mapped), "{mapped} extents");
-    Ok(map.extents[..mapped]
-        .iter()
-        .map(|extent| extent.physical..extent.physical + extent.length)
-        .collect())
+    Ok(map.extents[..mapped].to_vec())
+}
+
+/// A chunk of data of a btrfs with one disk.
+#[derive(Debug, PartialEq)]
+pub struct Chunk {
+    /// What btrfs takes for its place.
+    pub logical: u64,
+    /// Where it is.
+    pub disk: Range<u64>,
 }
 
 /// Where a btrfs with one disk has data.
-fn data_chunks(disk: &Path) -> Result<Vec<Range<u64>>> {
+///
+/// # Errors
+///
+/// btrfs(8) does not tell.
+pub fn chunks(disk: &Path) -> Result<Vec<Chunk>> {
     let disk = disk.display().to_string();
     let arguments = ["inspect-internal", "dump-tree", "-t", "chunk", &disk];
     let chunks = parse_chunks(&output("btrfs", &arguments)?);
@@ -92,22 +118,31 @@ fn data_chunks(disk: &Path) -> Result<Vec<Range<u64>>> {
 }
 
 /// The single stripes of the data chunks that btrfs(8) printed.
-fn parse_chunks(text: &str) -> Vec<Range<u64>> {
+fn parse_chunks(text: &str) -> Vec<Chunk> {
     let after = |line: &str, label: &str| -> Option<u64> {
         let (_, rest) = line.split_once(label)?;
-        rest.split_whitespace().next()?.parse().ok()
+        rest.split([' ', ')']).next()?.parse().ok()
     };
     let mut length = None;
+    let mut logical = None;
     let mut found = Vec::new();
     for line in text.lines() {
+        if line.contains(" CHUNK_ITEM ") {
+            logical = after(line, " CHUNK_ITEM ");
+        }
         if line.contains(" type ") {
             length = line
                 .contains("type DATA|single")
                 .then(|| after(line, "length "))
                 .flatten();
         }
-        if let (true, Some(bytes)) = (line.contains("stripe 0 devid"), length) {
-            found.extend(after(line, " offset ").map(|start| start..start + bytes));
+        let parts = (line.contains("stripe 0 devid"), length, logical);
+        if let (true, Some(bytes), Some(logical)) = parts {
+            let start = after(line, " offset ");
+            found.extend(start.map(|start| Chunk {
+                logical,
+                disk: start..start + bytes,
+            }));
         }
     }
     found
@@ -120,7 +155,7 @@ mod tests {
     #[test]
     fn chunks() {
         let text = "\
-\titem 1 key (FIRST_CHUNK_TREE CHUNK_ITEM 13631488) itemoff 16105 itemsize 80
+\titem 1 key (FIRST_CHUNK_TREE CHUNK_ITEM 13631480) itemoff 16105 itemsize 80
 \t\tlength 8388608 owner 2 stripe_len 65536 type DATA|single
 \t\tio_align 65536 io_width 65536 sector_size 4096
 \t\tnum_stripes 1 sub_stripes 1
@@ -131,6 +166,10 @@ mod tests {
 \t\t\tstripe 1 devid 1 offset 30408704
 ";
         let found = parse_chunks(text);
-        assert_eq!((found.len(), &found[0]), (1, &(13631488..22020096)));
+        let chunk = Chunk {
+            logical: 13631480,
+            disk: 13631488..22020096,
+        };
+        assert_eq!(found, [chunk]);
     }
 }
