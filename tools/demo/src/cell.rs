@@ -42,6 +42,26 @@ impl Scenario {
         }
     }
 
+    /// What happens, for a reader of the report.
+    pub fn story(self) -> &'static str {
+        match self {
+            Self::AfterClean => {
+                "The device writes generation 1, and fsync writes it to the disk. The device writes generation 2, of \
+                 which the page tables know nothing, and the file is synced again."
+            }
+            Self::Tearing => {
+                "The device rewrites its pages without pause while fsync is called again and again. A layer that \
+                 computes checksums (btrfs itself; dm-integrity under ext4 and XFS) tells which pages changed on \
+                 their way. On the stock side a program stores into each page before each fsync, so that they are \
+                 written at all."
+            }
+            Self::Background => {
+                "Nobody calls fsync. The device writes generation 1, and after five seconds generation 2; the flusher, \
+                 made hasty, has another five seconds, then the memory is unpinned and the disk is read."
+            }
+        }
+    }
+
     /// What the stock kernel must show.
     pub fn stock(self) -> Verdict {
         match self {

@@ -175,12 +175,20 @@ mod tests {
         ];
         let mut found = Found::default();
         let said = lines.map(|line| found.add(serde_json::from_str(line).unwrap()));
-        assert_eq!(said[0].as_deref(), Some("ext4: scenario 1, stock: 0 kept, 64 lost, 0 torn"));
+        assert_eq!(
+            said[0].as_deref(),
+            Some("ext4: scenario 1, stock: 0 kept, 64 lost, 0 torn")
+        );
         assert_eq!(said[1].as_deref(), Some("ext4: vfio, stock: failed: no"));
         assert_eq!(&said[2..], [None, None]);
-        assert_eq!((found.results(), found.recorded.len(), found.booted.len()), (2, 1, 1));
+        assert_eq!(
+            (found.results(), found.recorded.len(), found.booted.len()),
+            (2, 1, 1)
+        );
         assert_eq!(found.filesystems(), [Filesystem::Ext4]);
         assert!(found.recorded(Filesystem::Ext4, 1, Side::Stock).is_some());
-        assert!(found.recorded(Filesystem::Ext4, 1, Side::Pinlease).is_none());
+        assert!(found
+            .recorded(Filesystem::Ext4, 1, Side::Pinlease)
+            .is_none());
     }
 }

@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod output;
 pub mod parts;
 pub mod recorded;
+pub mod report;
 pub mod run;
 pub mod table;
 pub mod verdict;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The host's part of the demo: boots a guest per filesystem, prints a table
-//! and writes `demo.json`.
+//! and writes `demo.json` and `demo.html`.
 
 use std::{
     env,
+    path::PathBuf,
     process::ExitCode,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
@@ -15,6 +16,7 @@ use demo::{
     found::Found,
     guest::GuestOptions,
     output::Progress,
+    report,
     run::{commit, Host},
     table::{consumer_table, table},
 };
@@ -29,10 +31,18 @@ use selftests::{consumers, harness::Side, support::Filesystem};
 struct Cli {
     #[command(flatten)]
     guest: GuestOptions,
+    /// Boots no guest, and writes demo.html again from this demo.json.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 fn main() -> Result<ExitCode> {
-    let Cli { guest } = Cli::parse();
+    let Cli { guest, from } = Cli::parse();
+    if let Some(from) = from {
+        let (host, found) = Found::read(&from)?;
+        report::write(&found, &host, &guest.parts.out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let filesystems = guest.parts.filesystems();
     let per_guest = Side::BOTH.len() * (Scenario::ALL.len() + consumers::ALL.len());
     let expected = filesystems.len() * per_guest;
@@ -55,6 +65,7 @@ fn main() -> Result<ExitCode> {
     println!("{}", consumer_table(&filesystems, &found.consumed));
     host.seconds = started.elapsed().as_secs();
     found.write(&host, &guest.parts.out)?;
+    report::write(&found, &host, &guest.parts.out)?;
     let good = found.results() == expected && found.as_it_should_be();
     println!(
         "{}",

@@ -27,7 +27,9 @@ pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<C
     let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s01"))?;
     journal.begin(&rig.mapped, context.side);
     journal.look(&rig.mapped);
-    journal.span(What::DeviceWrite { generation: 1 }, || rig.engine.write_all(1))?;
+    journal.span(What::DeviceWrite { generation: 1 }, || {
+        rig.engine.write_all(1)
+    })?;
     journal.look(&rig.mapped);
     journal.span(What::Fsync, || rig.fsync())?;
     let first = journal.census(&rig.mapped, Requirement::Exactly(1))?;
@@ -35,7 +37,9 @@ pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<C
         first.lost == 0 && first.torn == 0,
         "even the first fsync did not write: {first}"
     );
-    journal.span(What::DeviceWrite { generation: 2 }, || rig.engine.write_all(2))?;
+    journal.span(What::DeviceWrite { generation: 2 }, || {
+        rig.engine.write_all(2)
+    })?;
     journal.look(&rig.mapped);
     journal.span(What::Fsync, || rig.fsync())?;
     journal.census(&rig.mapped, Requirement::Exactly(2))

@@ -51,11 +51,15 @@ pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<M
     let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s04"))?;
     journal.begin(&rig.mapped, context.side);
     journal.look(&rig.mapped);
-    journal.span(What::DeviceWrite { generation: 1 }, || rig.engine.write_all(1))?;
+    journal.span(What::DeviceWrite { generation: 1 }, || {
+        rig.engine.write_all(1)
+    })?;
     journal.sleep(FLUSHED, &rig.mapped);
 
     let counter = WriteCounter::of(&context.dir)?;
-    journal.span(What::DeviceWrite { generation: 2 }, || rig.engine.write_all(2))?;
+    journal.span(What::DeviceWrite { generation: 2 }, || {
+        rig.engine.write_all(2)
+    })?;
     journal.sleep(FLUSHED, &rig.mapped);
     let written = counter.bytes()?;
     let query = rig.lease().ok().map(Lease::query).transpose()?;

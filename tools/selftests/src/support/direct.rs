@@ -110,7 +110,13 @@ impl DirectReader {
         let mut done = 0;
         while done < pages {
             let count = BATCH.min((pages - done) as usize);
-            self.batch(first + done, count, number + done, requirement, &mut reading)?;
+            self.batch(
+                first + done,
+                count,
+                number + done,
+                requirement,
+                &mut reading,
+            )?;
             done += count as u64;
         }
         Ok(reading)

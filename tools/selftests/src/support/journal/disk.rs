@@ -46,7 +46,9 @@ impl Disk {
             let start = self.on_disk(extent.physical)?;
             let any = Requirement::AtLeast(0);
             let number = extent.logical / page;
-            let reading = self.reader.reading(start / page, extent.length / page, number, any)?;
+            let reading = self
+                .reader
+                .reading(start / page, extent.length / page, number, any)?;
             found = widest(found, reading.generations);
         }
         Ok(found)

@@ -17,7 +17,7 @@ use super::What;
 use crate::{
     harness::Side,
     support::{
-        data_blocks,
+        data_blocks::extents_as_they_are,
         tracer::{parse, Traced, Tracer},
         Filesystem, Mapped,
     },
@@ -55,7 +55,8 @@ impl Kernel {
         let data = match Filesystem::of(mapped.path())? {
             // Each write goes elsewhere, and all metadata is marked.
             Filesystem::Btrfs => None,
-            other => Some(data_blocks(mapped.file(), other, disk)?),
+            // What is dirty stays so; nothing moves.
+            Filesystem::Ext4 | Filesystem::Xfs => Some(blocks(mapped)?),
         };
         let subject = Subject {
             inode: mapped.file().metadata()?.ino(),
@@ -80,7 +81,8 @@ impl Kernel {
     pub fn heard(&self) -> Result<(Vec<(Duration, What)>, u64)> {
         self.tracer.stop()?;
         let text = self.tracer.text()?;
-        let heard = parse(&text).filter_map(|traced| Some((traced.time, self.subject.heed(traced)?)));
+        let heard =
+            parse(&text).filter_map(|traced| Some((traced.time, self.subject.heed(traced)?)));
         Ok((heard.collect(), self.tracer.overrun()?))
     }
 }
@@ -128,6 +130,13 @@ impl Subject {
             copied: value(text, " copied ")?,
         })
     }
+}
+
+/// The bytes of the disk where a file is.
+fn blocks(mapped: &Mapped) -> Result<Vec<Range<u64>>> {
+    let extents = extents_as_they_are(mapped.file())?.into_iter();
+    let blocks = extents.map(|extent| extent.physical..extent.physical + extent.length);
+    Ok(blocks.collect())
 }
 
 /// The number that follows `label`.
@@ -179,7 +188,10 @@ mod tests {
             format!("bdi 254:0: ino={inode} state=I_SYNC dirtied_when=429 age=1 index=0 to_write=9 wrote={pages} cgroup_ino=1")
         };
         let subject = subject(None);
-        assert_eq!(subject.flusher(&of(12, 64)), Some(What::Flusher { pages: 64 }));
+        assert_eq!(
+            subject.flusher(&of(12, 64)),
+            Some(What::Flusher { pages: 64 })
+        );
         assert_eq!(subject.flusher(&of(12, 0)), None);
         assert_eq!(subject.flusher(&of(13, 64)), None);
     }
@@ -188,7 +200,16 @@ mod tests {
     fn snapshots() {
         let subject = subject(None);
         let found = subject.snapshot("dev 254:0 ino 12 sector 8 pages 3 copied 2");
-        assert_eq!(found, Some(What::Snapshot { pages: 3, copied: 2 }));
-        assert_eq!(subject.snapshot("dev 254:0 ino 13 sector 8 pages 3 copied 2"), None);
+        assert_eq!(
+            found,
+            Some(What::Snapshot {
+                pages: 3,
+                copied: 2
+            })
+        );
+        assert_eq!(
+            subject.snapshot("dev 254:0 ino 13 sector 8 pages 3 copied 2"),
+            None
+        );
     }
 }

@@ -99,7 +99,13 @@ impl Journal {
         match disk.generations(mapped) {
             Ok(generations) => {
                 let judged = None;
-                self.note(from, What::Disk(Found { generations, judged }));
+                self.note(
+                    from,
+                    What::Disk(Found {
+                        generations,
+                        judged,
+                    }),
+                );
             }
             // Once is enough.
             Err(error) => {
@@ -146,7 +152,10 @@ impl Journal {
                     let notes = notes.map(|(time, what)| Note::new(self.start, (time, time), what));
                     self.record.notes.extend(notes);
                 }
-                Err(error) => self.record.complaints.push(format!("tracepoints: {error:#}")),
+                Err(error) => self
+                    .record
+                    .complaints
+                    .push(format!("tracepoints: {error:#}")),
             }
         }
         self.record.notes.sort_by_key(|note| note.at_us);

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+//! One side of a picture: what the device wrote and the disk held, and lanes
+//! with what happened meanwhile.
+
+use maud::{html, Markup};
+use selftests::{harness::Side, support::Census};
+
+use super::{
+    scale::Scale,
+    timeline::{Look, Timeline},
+};
+use crate::cell::Verdict;
+
+const TITLE: f64 = 30.0;
+const CHART: f64 = 96.0;
+const LANE: f64 = 21.0;
+const FATES: f64 = 30.0;
+const GAP: f64 = 6.0;
+
+/// What is drawn, and where.
+pub struct Panel<'a> {
+    pub side: Side,
+    pub timeline: &'a Timeline,
+    /// What the whole run came to: a class, and words.
+    pub verdict: (&'static str, String),
+    pub times: Scale,
+    pub left: f64,
+    pub right: f64,
+    pub top: f64,
+}
+
+/// A lane with marks: its name, spans, and the colour's class.
+type Lane = (&'static str, Vec<(u64, u64)>, &'static str);
+
+impl Panel<'_> {
+    fn lanes(&self) -> Vec<Lane> {
+        let at_once = |events: &[(u64, u64)]| events.iter().map(|&(at, _)| (at, at)).collect();
+        let timeline = self.timeline;
+        let mut lanes: Vec<Lane> = vec![("device writes", timeline.bursts.clone(), "device")];
+        if timeline.fsyncs.is_empty() {
+            lanes.push(("flusher", at_once(&timeline.flushes), "call"));
+        } else {
+            lanes.push(("fsync", timeline.fsyncs.clone(), "call"));
+        }
+        if self.side != Side::Stock {
+            lanes.push(("snapshots", at_once(&timeline.snapshots), "snapshot"));
+        }
+        lanes.push(("data to disk", at_once(&timeline.data), "disk"));
+        if !timeline.unpins.is_empty() {
+            lanes.push(("unpin", timeline.unpins.clone(), "call"));
+        }
+        lanes
+    }
+
+    pub fn height(&self) -> f64 {
+        TITLE + CHART + GAP + LANE * self.lanes().len() as f64 + FATES
+    }
+
+    pub fn draw(&self) -> Markup {
+        let chart = self.top + TITLE;
+        let lanes = chart + CHART + GAP;
+        let all = self.lanes();
+        let fates = lanes + LANE * all.len() as f64;
+        html! {
+            g data-side=(self.side.name()) {
+                text.side x="0" y=(self.top + 20.0) { (name(self.side)) }
+                text.verdict.(self.verdict.0) x=(self.right) y=(self.top + 20.0) text-anchor="end" { (self.verdict.1) }
+                (self.chart(chart))
+                @for (index, lane) in all.iter().enumerate() {
+                    (self.lane(lane, lanes + LANE * index as f64))
+                }
+                (self.fates(fates))
+            }
+        }
+    }
+
+    /// Generations: of the device, and on the disk.
+    fn chart(&self, top: f64) -> Markup {
+        let generations = Scale::new(self.timeline.newest(), top + CHART, top + 6.0);
+        let bottom = top + CHART;
+        let end = self.times.at(self.timeline.end);
+        html! {
+            @for tick in generations.ticks(3) {
+                line.grid x1=(self.left) x2=(self.right) y1=(px(generations.at(tick))) y2=(px(generations.at(tick))) {}
+                text.tick x=(self.left - 6.0) y=(px(generations.at(tick) + 4.0)) text-anchor="end" { (thousands(tick)) }
+            }
+            line.edge x1=(self.left) x2=(self.right) y1=(bottom) y2=(bottom) {}
+            @for part in self.timeline.disk() {
+                path.held d=(self.area(&part, &generations, bottom)) {}
+            }
+            (self.losses(&generations))
+            path.device-line d=(self.device(&generations)) {}
+            @for part in self.timeline.disk() {
+                path.disk-line d=(self.stairs(&part, &generations)) {}
+            }
+            (self.word("device", self.timeline.device_at(u64::MAX), &generations, end))
+        }
+    }
+
+    /// A name at the end of a line, where there is room.
+    fn word(&self, what: &str, generation: u64, generations: &Scale, end: f64) -> Markup {
+        let y = generations.at(generation);
+        let (x, anchor) = if end + 60.0 < self.right {
+            (end + 5.0, "start")
+        } else {
+            (end - 5.0, "end")
+        };
+        html! { text.(format!("{what}-word")) x=(px(x)) y=(px(y + 14.0)) text-anchor=(anchor) { (what) } }
+    }
+
+    /// What the device wrote: single writes are steps, a run is a line.
+    fn device(&self, generations: &Scale) -> String {
+        let runs = self.timeline.runs();
+        let mut path = format!("M{} {}", px(self.times.at(0)), px(generations.at(0)));
+        for &(at, generation) in &self.timeline.device {
+            let (x, y) = (px(self.times.at(at)), px(generations.at(generation)));
+            path += &if runs {
+                format!("L{x} {y}")
+            } else {
+                format!("H{x}V{y}")
+            };
+        }
+        if !runs {
+            path += &format!("H{}", px(self.times.at(self.timeline.end)));
+        }
+        path
+    }
+
+    /// What the disk held, from one reading to the next.
+    fn stairs(&self, part: &[(u64, u64)], generations: &Scale) -> String {
+        let mut path = String::new();
+        for (index, &(at, generation)) in part.iter().enumerate() {
+            let (x, y) = (px(self.times.at(at)), px(generations.at(generation)));
+            path += &if index == 0 {
+                format!("M{x} {y}")
+            } else {
+                format!("H{x}V{y}")
+            };
+        }
+        path + &format!("H{}", px(self.times.at(self.until(part))))
+    }
+
+    fn area(&self, part: &[(u64, u64)], generations: &Scale, bottom: f64) -> String {
+        let start = part.first().map_or(0, |&(at, _)| at);
+        let stairs = self.stairs(part, generations);
+        format!("{stairs}V{}H{}Z", px(bottom), px(self.times.at(start)))
+    }
+
+    /// Until when a part of the staircase holds: the next reading, or the end.
+    fn until(&self, part: &[(u64, u64)]) -> u64 {
+        let last = part.last().map_or(0, |&(at, _)| at);
+        let next = self.timeline.looks.iter().find(|look| look.at > last);
+        next.map_or(self.timeline.end, |look| look.at)
+    }
+
+    /// What the device had written and the disk should have held, and did not.
+    fn losses(&self, generations: &Scale) -> Markup {
+        let lost = |look: &&Look| look.census.is_some_and(|census| census.lost > 0);
+        html! {
+            @for look in self.timeline.looks.iter().filter(lost) {
+                @let device = self.timeline.device_at(look.at);
+                @let held = look.newest.unwrap_or(0).min(device);
+                @let from = self.timeline.device.iter().find(|&&(_, g)| g > held).map_or(look.at, |&(at, _)| at);
+                @let (x, until) = (self.times.at(from), self.times.at(self.until(&[(look.at, 0)])));
+                @let (top, bottom) = (generations.at(device), generations.at(held));
+                rect.missing data-mark="missing" x=(px(x)) y=(px(top)) width=(px((until - x).max(6.0))) height=(px(bottom - top)) {}
+                text.missing-word x=(px((x + until) / 2.0)) y=(px((top + bottom) / 2.0 + 4.0)) text-anchor="middle" {
+                    "not on the disk"
+                }
+            }
+        }
+    }
+
+    fn lane(&self, (name, spans, class): &Lane, top: f64) -> Markup {
+        html! {
+            text.lane x=(self.left - 6.0) y=(top + 14.0) text-anchor="end" { (name) }
+            line.rail x1=(self.left) x2=(self.right) y1=(top + 10.0) y2=(top + 10.0) {}
+            @for &(from, until) in spans {
+                @let x = self.times.at(from);
+                rect.(class) x=(px(x)) y=(top + 4.0) width=(px((self.times.at(until) - x).max(2.0))) height="12" rx="1" {}
+            }
+        }
+    }
+
+    /// A bar for each judged reading, as high as all its pages.
+    fn fates(&self, top: f64) -> Markup {
+        let judged = || {
+            self.timeline
+                .looks
+                .iter()
+                .filter_map(|look| Some((look.at, look.census?)))
+        };
+        let room = (self.right - self.left) / (judged().count().max(1) as f64 * 1.5);
+        let wide = room.clamp(3.0, 12.0);
+        let high = FATES - 6.0;
+        html! {
+            text.lane x=(self.left - 6.0) y=(top + 19.0) text-anchor="end" { "disk, judged" }
+            @for (at, census) in judged() {
+                @let x = (self.times.at(at) - wide).max(self.left);
+                @for (class, from, part) in parts(census) {
+                    rect.(class) data-mark=(class) x=(px(x)) y=(px(top + 3.0 + high * from)) width=(px(wide)) height=(px(high * part)) {}
+                }
+            }
+        }
+    }
+}
+
+/// The parts of a bar, from above: class, where it begins, how much it is.
+fn parts(census: Census) -> Vec<(&'static str, f64, f64)> {
+    let all = (census.kept + census.lost + census.torn).max(1) as f64;
+    let mut from = 0.0;
+    let mut parts = Vec::new();
+    for (class, pages) in [
+        ("torn", census.torn),
+        ("lost", census.lost),
+        ("kept", census.kept),
+    ] {
+        let part = pages as f64 / all;
+        if pages > 0 {
+            parts.push((class, from, part));
+        }
+        from += part;
+    }
+    parts
+}
+
+/// What a side is called.
+pub fn name(side: Side) -> &'static str {
+    match side {
+        Side::Stock => "Stock kernel",
+        Side::Pinlease => "With pinlease",
+        Side::Grant => "With pinlease, by a grant",
+    }
+}
+
+/// The class of what became of pages.
+pub fn class(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Lost => "lost",
+        Verdict::Torn => "torn",
+        Verdict::Kept => "kept",
+    }
+}
+
+/// A coordinate: a tenth of a pixel is enough.
+pub fn px(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+/// Such as 12k.
+fn thousands(number: u64) -> String {
+    match number {
+        0..10_000 => number.to_string(),
+        _ => format!("{}k", number as f64 / 1e3),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_stacked_to_the_whole() {
+        let census = Census {
+            kept: 16,
+            lost: 16,
+            torn: 32,
+        };
+        let expected = [
+            ("torn", 0.0, 0.5),
+            ("lost", 0.5, 0.25),
+            ("kept", 0.75, 0.25),
+        ];
+        assert_eq!(parts(census), expected);
+        assert!(parts(Census::default()).is_empty());
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(thousands(9_999), "9999");
+        assert_eq!(thousands(12_500), "12.5k");
+    }
+}
