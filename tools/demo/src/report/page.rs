@@ -47,8 +47,8 @@ pub fn page(found: &Found, host: &Host) -> Markup {
                     section {
                         h2 { "Programs that know nothing of pinlease" }
                         p {
-                            "Each has memory of a file pinned for a device or a peer that writes it, and goes on writing \
-                             while the file is synced three times. Those under pinlease are started by "
+                            "Each has memory of a file pinned for a device or a peer that writes it, and goes on \
+                             writing while the file is synced three times. Those under pinlease are started by "
                             code { "pinlease run" } ". A refusal is shown with the program's own error."
                         }
                         (consumers::tables(found))
@@ -90,16 +90,16 @@ fn legend() -> Markup {
         section.legend {
             h2 { "How to read the pictures" }
             p {
-                "The device fills its pages with a generation number, and begins again with the next. The grey line is the \
-                 newest generation that it has written; the blue area is the newest that was read from the disk. Where \
-                 the blue stays below the grey after an fsync, data is lost. Time goes to the right, and is the same for \
-                 both sides."
+                "The device fills its pages with a generation number, and begins again with the next. The grey \
+                 line is the newest generation that it has written; the blue area is the newest that was read \
+                 from the disk. Where the blue stays below the grey after an fsync, data is lost. Where \
+                 there is no blue, no page could be read. Time goes to the right, and is the same for both sides."
             }
             ul {
-                (mark("kept", "kept", "a reading of the disk, after something was promised: these pages hold what they must"))
-                (mark("lost", "lost", "these hold something older"))
-                (mark("torn", "torn", "these changed while they were being written: their checksum is wrong"))
-                (mark("missing", "not on the disk", "written by the device, promised by fsync or the flusher, and never written back"))
+                (mark("kept", "kept", "read from the disk after something was promised: holds what it must"))
+                (mark("lost", "lost", "holds something older"))
+                (mark("torn", "torn", "changed while it was being written: the checksum is wrong"))
+                (mark("missing", "not on the disk", "the device wrote it, and the next reading should have found it"))
                 (mark("device", "device writes", "when the device wrote"))
                 (mark("call", "fsync, flusher, unpin", "from its begin to its end"))
                 (mark("snapshot", "snapshots", "pinlease copied pages, and wrote the copies"))

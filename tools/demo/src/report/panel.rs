@@ -78,7 +78,7 @@ impl Panel<'_> {
     fn chart(&self, top: f64) -> Markup {
         let generations = Scale::new(self.timeline.newest(), top + CHART, top + 6.0);
         let bottom = top + CHART;
-        let end = self.times.at(self.timeline.end);
+        let end = self.times.at(self.timeline.shown());
         html! {
             @for tick in generations.ticks(3) {
                 line.grid x1=(self.left) x2=(self.right) y1=(px(generations.at(tick))) y2=(px(generations.at(tick))) {}
@@ -93,19 +93,35 @@ impl Panel<'_> {
             @for part in self.timeline.disk() {
                 path.disk-line d=(self.stairs(&part, &generations)) {}
             }
-            (self.word("device", self.timeline.device_at(u64::MAX), &generations, end))
+            text.lane x="0" y=(px(generations.at(generations.most() / 4) + 4.0)) { "generation" }
+            (self.words(&generations, end))
         }
     }
 
-    /// A name at the end of a line, where there is room.
-    fn word(&self, what: &str, generation: u64, generations: &Scale, end: f64) -> Markup {
-        let y = generations.at(generation);
-        let (x, anchor) = if end + 60.0 < self.right {
-            (end + 5.0, "start")
-        } else {
-            (end - 5.0, "end")
+    /// The lines' names at their ends, unless they would be on top of each other.
+    fn words(&self, generations: &Scale, end: f64) -> Markup {
+        let device = self.timeline.device_at(u64::MAX);
+        let disk = self.timeline.looks.last().and_then(|look| look.newest);
+        let far = |disk: &u64| (generations.at(*disk) - generations.at(device)).abs() > 20.0;
+        html! {
+            @match disk {
+                Some(disk) if far(&disk) => {
+                    (self.word("device", generations.at(device) + 14.0, end))
+                    (self.word("disk", generations.at(disk) - 6.0, end))
+                }
+                Some(_) => (self.word("device and disk", generations.at(device) + 14.0, end)),
+                None => (self.word("device", generations.at(device) + 14.0, end)),
+            }
+        }
+    }
+
+    /// A name at the end of a line: beyond it, where there is room.
+    fn word(&self, what: &str, y: f64, end: f64) -> Markup {
+        let (x, anchor) = match end + 100.0 < self.right {
+            true => (end + 5.0, "start"),
+            false => (end - 5.0, "end"),
         };
-        html! { text.(format!("{what}-word")) x=(px(x)) y=(px(y + 14.0)) text-anchor=(anchor) { (what) } }
+        html! { text.word x=(px(x)) y=(px(y)) text-anchor=(anchor) { (what) } }
     }
 
     /// What the device wrote: single writes are steps, a run is a line.
@@ -121,7 +137,7 @@ impl Panel<'_> {
             };
         }
         if !runs {
-            path += &format!("H{}", px(self.times.at(self.timeline.end)));
+            path += &format!("H{}", px(self.times.at(self.timeline.shown())));
         }
         path
     }
@@ -150,7 +166,7 @@ impl Panel<'_> {
     fn until(&self, part: &[(u64, u64)]) -> u64 {
         let last = part.last().map_or(0, |&(at, _)| at);
         let next = self.timeline.looks.iter().find(|look| look.at > last);
-        next.map_or(self.timeline.end, |look| look.at)
+        next.map_or(self.timeline.shown(), |look| look.at)
     }
 
     /// What the device had written and the disk should have held, and did not.
@@ -163,7 +179,8 @@ impl Panel<'_> {
                 @let from = self.timeline.device.iter().find(|&&(_, g)| g > held).map_or(look.at, |&(at, _)| at);
                 @let (x, until) = (self.times.at(from), self.times.at(self.until(&[(look.at, 0)])));
                 @let (top, bottom) = (generations.at(device), generations.at(held));
-                rect.missing data-mark="missing" x=(px(x)) y=(px(top)) width=(px((until - x).max(6.0))) height=(px(bottom - top)) {}
+                rect.missing data-mark="missing" x=(px(x)) y=(px(top))
+                    width=(px((until - x).max(6.0))) height=(px(bottom - top)) {}
                 text.missing-word x=(px((x + until) / 2.0)) y=(px((top + bottom) / 2.0 + 4.0)) text-anchor="middle" {
                     "not on the disk"
                 }
@@ -177,7 +194,8 @@ impl Panel<'_> {
             line.rail x1=(self.left) x2=(self.right) y1=(top + 10.0) y2=(top + 10.0) {}
             @for &(from, until) in spans {
                 @let x = self.times.at(from);
-                rect.(class) x=(px(x)) y=(top + 4.0) width=(px((self.times.at(until) - x).max(2.0))) height="12" rx="1" {}
+                rect.(class) x=(px(x)) y=(top + 4.0)
+                    width=(px((self.times.at(until) - x).max(2.0))) height="12" rx="1" {}
             }
         }
     }
@@ -190,15 +208,20 @@ impl Panel<'_> {
                 .iter()
                 .filter_map(|look| Some((look.at, look.census?)))
         };
-        let room = (self.right - self.left) / (judged().count().max(1) as f64 * 1.5);
-        let wide = room.clamp(3.0, 12.0);
+        let first = judged().next().map_or(0.0, |(at, _)| self.times.at(at));
+        let last = judged().last().map_or(first, |(at, _)| self.times.at(at));
+        let wide = match judged().count() {
+            0 | 1 => 12.0,
+            bars => ((last - first) / (bars - 1) as f64 * 0.7).clamp(1.5, 12.0),
+        };
         let high = FATES - 6.0;
         html! {
             text.lane x=(self.left - 6.0) y=(top + 19.0) text-anchor="end" { "disk, judged" }
             @for (at, census) in judged() {
                 @let x = (self.times.at(at) - wide).max(self.left);
                 @for (class, from, part) in parts(census) {
-                    rect.(class) data-mark=(class) x=(px(x)) y=(px(top + 3.0 + high * from)) width=(px(wide)) height=(px(high * part)) {}
+                    rect.(class) data-mark=(class) x=(px(x)) y=(px(top + 3.0 + high * from))
+                        width=(px(wide)) height=(px(high * part)) {}
                 }
             }
         }

@@ -90,7 +90,11 @@ fn recording(found: &Found, fs: Filesystem, scenario: Scenario, side: Side) -> O
 }
 
 fn svg(recordings: &[Recording], fs: Filesystem, scenario: Scenario, format: Format) -> Markup {
-    let most = recordings.iter().map(|r| r.timeline.end).max().unwrap_or(0);
+    let most = recordings
+        .iter()
+        .map(|r| r.timeline.shown())
+        .max()
+        .unwrap_or(0);
     let right = format.width - 8.0;
     let times = Scale::new(most, format.left, right);
     let mut top = 0.0;
@@ -150,7 +154,8 @@ fn description(recordings: &[Recording]) -> String {
 
 /// What the picture is made of, as numbers.
 fn numbers(recordings: &[Recording]) -> Markup {
-    let kib = |events: &[(u64, u64)]| events.iter().map(|&(_, bytes)| bytes).sum::<u64>() >> 10;
+    let sum = |events: &[(u64, u64)]| events.iter().map(|&(_, much)| much).sum::<u64>();
+    let kib = |events: &[(u64, u64)]| sum(events) >> 10;
     let row = |title: &str, value: &dyn Fn(&Timeline) -> String| {
         html! {
             tr {
@@ -167,10 +172,10 @@ fn numbers(recordings: &[Recording]) -> Markup {
                 tbody {
                     (row("Newest generation of the device", &|t| t.device_at(u64::MAX).to_string()))
                     (row("fsyncs", &|t| t.fsyncs.len().to_string()))
-                    (row("Pages the flusher wrote", &|t| t.flushes.iter().map(|&(_, pages)| pages).sum::<u64>().to_string()))
+                    (row("Pages the flusher wrote", &|t| sum(&t.flushes).to_string()))
                     (row("Writes of data to the disk", &|t| format!("{} ({} KiB)", t.data.len(), kib(&t.data))))
                     (row("Other writes to the disk", &|t| format!("{} ({} KiB)", t.metadata.len(), kib(&t.metadata))))
-                    (row("Pages copied by pinlease", &|t| t.snapshots.iter().map(|&(_, pages)| pages).sum::<u64>().to_string()))
+                    (row("Pages copied by pinlease", &|t| sum(&t.snapshots).to_string()))
                     (row("Readings of the disk", &|t| t.looks.len().to_string()))
                     (row("Time", &|t| time(t.end, t.end)))
                 }

@@ -18,6 +18,11 @@ impl Scale {
         Self { most, from, to }
     }
 
+    /// The greatest value.
+    pub fn most(&self) -> u64 {
+        self.most as u64
+    }
+
     /// Where a value is; what is beyond the end is at the end.
     pub fn at(&self, value: u64) -> f64 {
         let part = (value as f64 / self.most).min(1.0);

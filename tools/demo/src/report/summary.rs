@@ -71,7 +71,8 @@ pub fn what_was_run(found: &Found, host: &Host) -> Markup {
                 dt { (guest.fs) }
                 dd {
                     "Linux " code { (guest.release) } " (" (guest.version) "), module " code { (guest.module) }
-                    ", mounted " code { (guest.options) } "; " (guest.pages) " pages, " (guest.rounds) " fsyncs in scenario 2"
+                    ", mounted " code { (guest.options) } "; "
+                    (guest.pages) " pages, " (guest.rounds) " fsyncs in scenario 2"
                 }
             }
         }

@@ -101,6 +101,11 @@ impl Timeline {
         self.bursts.len() < self.device.len()
     }
 
+    /// Until when it is drawn, so that one sees what it ended with.
+    pub fn shown(&self) -> u64 {
+        self.end + self.end / 16
+    }
+
     /// What the disk held: parts of a staircase, between which nothing could be
     /// read. Each is of moments and generations.
     pub fn disk(&self) -> Vec<Vec<(u64, u64)>> {
@@ -168,6 +173,7 @@ mod tests {
         );
         assert!(!timeline.runs());
         assert_eq!((timeline.newest(), timeline.end), (2, 9));
+        assert!(timeline.shown() >= timeline.end);
     }
 
     #[test]

@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn the_flusher() {
         let of = |inode, pages| {
-            format!("bdi 254:0: ino={inode} state=I_SYNC dirtied_when=429 age=1 index=0 to_write=9 wrote={pages} cgroup_ino=1")
+            format!("bdi 254:0: ino={inode} state=I_SYNC age=1 index=0 to_write=9 wrote={pages} cgroup_ino=1")
         };
         let subject = subject(None);
         assert_eq!(
