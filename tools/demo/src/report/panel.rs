@@ -181,11 +181,18 @@ impl Panel<'_> {
                 @let (top, bottom) = (generations.at(device), generations.at(held));
                 rect.missing data-mark="missing" x=(px(x)) y=(px(top))
                     width=(px((until - x).max(6.0))) height=(px(bottom - top)) {}
-                text.missing-word x=(px((x + until) / 2.0)) y=(px((top + bottom) / 2.0 + 4.0)) text-anchor="middle" {
-                    "not on the disk"
-                }
+                (self.missing_word(x, until, (top + bottom) / 2.0))
             }
         }
+    }
+
+    /// In the box, or to the left of one that is too narrow.
+    fn missing_word(&self, from: f64, until: f64, y: f64) -> Markup {
+        let (x, anchor) = match until - from < 110.0 {
+            true => (from - 5.0, "end"),
+            false => ((from + until) / 2.0, "middle"),
+        };
+        html! { text.missing-word x=(px(x)) y=(px(y + 4.0)) text-anchor=(anchor) { "not on the disk" } }
     }
 
     fn lane(&self, (name, spans, class): &Lane, top: f64) -> Markup {

@@ -134,7 +134,7 @@ fn axis(times: &Scale, most: u64, bottom: f64, format: Format) -> Markup {
                 (time(tick, most))
             }
         }
-        text.tick x=(format.left) y=(bottom + 30.0) { "since the device had its memory" }
+        text.tick x=(format.left) y=(bottom + 30.0) { "since shortly before the device got its memory" }
     }
 }
 

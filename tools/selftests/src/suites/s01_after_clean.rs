@@ -8,7 +8,7 @@ use anyhow::{ensure, Result};
 
 use crate::{
     harness::{Context, Side, Test, TestResult},
-    support::{journal::What, Census, Fill, Journal, Requirement, RigOptions},
+    support::{journal::What, Census, Fill, Journal, Mapped, Requirement, RigOptions},
 };
 
 /// The tests of this suite.
@@ -24,9 +24,10 @@ pub const TESTS: &[Test] = &[
 /// A step fails.
 pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<Census> {
     context.load_modules()?;
-    let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s01"))?;
-    journal.begin(&rig.mapped, context.side);
-    journal.look(&rig.mapped);
+    let mapped = Mapped::create(&context.path("s01"), context.pages, fill)?;
+    journal.begin(&mapped, context.side);
+    journal.look(&mapped);
+    let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
     journal.span(What::DeviceWrite { generation: 1 }, || {
         rig.engine.write_all(1)
     })?;

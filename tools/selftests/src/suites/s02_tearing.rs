@@ -16,7 +16,7 @@ use anyhow::{ensure, Result};
 use crate::{
     harness::{Context, Side, Test, TestResult},
     support::{
-        command, journal::What, Census, Filesystem, Fill, Journal, Layer, Requirement, Rig,
+        command, journal::What, Census, Filesystem, Fill, Journal, Layer, Mapped, Requirement, Rig,
         RigOptions, Scratch,
     },
 };
@@ -53,9 +53,9 @@ pub fn judging_filesystem(context: &Context) -> Result<Scratch> {
 pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<Census> {
     context.load_modules()?;
     let scratch = judging_filesystem(context)?;
-    let rig =
-        RigOptions::new(context.side, context.pages, fill).build(&scratch.dir().join("s02"))?;
-    journal.begin(&rig.mapped, context.side);
+    let mapped = Mapped::create(&scratch.dir().join("s02"), context.pages, fill)?;
+    journal.begin(&mapped, context.side);
+    let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
     let mut census = fsyncs_noted(&rig, context.side, context.rounds, journal)?;
     // Held until here, so that the file is still there to be judged.
     let errors = judge(&scratch)?;

@@ -15,7 +15,7 @@ use crate::{
         journal::What,
         page_size,
         sysctl::{drop_caches, hasty_flusher},
-        Census, Fill, Journal, Requirement, RigOptions, WriteCounter,
+        Census, Fill, Journal, Mapped, Requirement, RigOptions, WriteCounter,
     },
 };
 
@@ -48,9 +48,10 @@ pub struct Measured {
 pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<Measured> {
     context.load_modules()?;
     let _hasty = hasty_flusher()?;
-    let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s04"))?;
-    journal.begin(&rig.mapped, context.side);
-    journal.look(&rig.mapped);
+    let mapped = Mapped::create(&context.path("s04"), context.pages, fill)?;
+    journal.begin(&mapped, context.side);
+    journal.look(&mapped);
+    let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
     journal.span(What::DeviceWrite { generation: 1 }, || {
         rig.engine.write_all(1)
     })?;

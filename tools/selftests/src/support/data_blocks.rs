@@ -63,7 +63,7 @@ pub fn data_blocks(file: &File, filesystem: Filesystem, disk: &Path) -> Result<V
             Ok(blocks.collect())
         }
         // Each write goes elsewhere.
-        Filesystem::Btrfs => Ok(chunks(disk)?.into_iter().map(|chunk| chunk.disk).collect()),
+        Filesystem::Btrfs => data_chunks(disk),
     }
 }
 
@@ -95,21 +95,8 @@ fn extents(file: &File, flags: u32) -> Result<Vec<Extent>> {
     Ok(map.extents[..mapped].to_vec())
 }
 
-/// A chunk of data of a btrfs with one disk.
-#[derive(Debug, PartialEq)]
-pub struct Chunk {
-    /// What btrfs takes for its place.
-    pub logical: u64,
-    /// Where it is.
-    pub disk: Range<u64>,
-}
-
 /// Where a btrfs with one disk has data.
-///
-/// # Errors
-///
-/// btrfs(8) does not tell.
-pub fn chunks(disk: &Path) -> Result<Vec<Chunk>> {
+fn data_chunks(disk: &Path) -> Result<Vec<Range<u64>>> {
     let disk = disk.display().to_string();
     let arguments = ["inspect-internal", "dump-tree", "-t", "chunk", &disk];
     let chunks = parse_chunks(&output("btrfs", &arguments)?);
@@ -118,31 +105,22 @@ pub fn chunks(disk: &Path) -> Result<Vec<Chunk>> {
 }
 
 /// The single stripes of the data chunks that btrfs(8) printed.
-fn parse_chunks(text: &str) -> Vec<Chunk> {
+fn parse_chunks(text: &str) -> Vec<Range<u64>> {
     let after = |line: &str, label: &str| -> Option<u64> {
         let (_, rest) = line.split_once(label)?;
-        rest.split([' ', ')']).next()?.parse().ok()
+        rest.split_whitespace().next()?.parse().ok()
     };
     let mut length = None;
-    let mut logical = None;
     let mut found = Vec::new();
     for line in text.lines() {
-        if line.contains(" CHUNK_ITEM ") {
-            logical = after(line, " CHUNK_ITEM ");
-        }
         if line.contains(" type ") {
             length = line
                 .contains("type DATA|single")
                 .then(|| after(line, "length "))
                 .flatten();
         }
-        let parts = (line.contains("stripe 0 devid"), length, logical);
-        if let (true, Some(bytes), Some(logical)) = parts {
-            let start = after(line, " offset ");
-            found.extend(start.map(|start| Chunk {
-                logical,
-                disk: start..start + bytes,
-            }));
+        if let (true, Some(bytes)) = (line.contains("stripe 0 devid"), length) {
+            found.extend(after(line, " offset ").map(|start| start..start + bytes));
         }
     }
     found
@@ -155,7 +133,7 @@ mod tests {
     #[test]
     fn chunks() {
         let text = "\
-\titem 1 key (FIRST_CHUNK_TREE CHUNK_ITEM 13631480) itemoff 16105 itemsize 80
+\titem 1 key (FIRST_CHUNK_TREE CHUNK_ITEM 13631488) itemoff 16105 itemsize 80
 \t\tlength 8388608 owner 2 stripe_len 65536 type DATA|single
 \t\tio_align 65536 io_width 65536 sector_size 4096
 \t\tnum_stripes 1 sub_stripes 1
@@ -166,10 +144,6 @@ mod tests {
 \t\t\tstripe 1 devid 1 offset 30408704
 ";
         let found = parse_chunks(text);
-        let chunk = Chunk {
-            logical: 13631480,
-            disk: 13631488..22020096,
-        };
-        assert_eq!(found, [chunk]);
+        assert_eq!((found.len(), &found[0]), (1, &(13631488..22020096)));
     }
 }

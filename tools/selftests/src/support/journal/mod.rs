@@ -4,6 +4,7 @@
 //! Everything has times of one clock, `CLOCK_MONOTONIC`.  A scenario is given a
 //! journal that is closed when nobody wants to know, which costs nothing.
 
+mod chunks;
 mod disk;
 mod event;
 mod kernel;
