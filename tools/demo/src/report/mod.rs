@@ -5,6 +5,7 @@
 //! `picture` draws it, and `page` puts all together.
 
 mod consumers;
+mod fates;
 mod page;
 mod panel;
 mod picture;

@@ -3,9 +3,10 @@
 //! with what happened meanwhile.
 
 use maud::{html, Markup};
-use selftests::{harness::Side, support::Census};
+use selftests::harness::Side;
 
 use super::{
+    fates,
     scale::Scale,
     timeline::{Look, Timeline},
 };
@@ -14,7 +15,6 @@ use crate::cell::Verdict;
 const TITLE: f64 = 30.0;
 const CHART: f64 = 96.0;
 const LANE: f64 = 21.0;
-const FATES: f64 = 30.0;
 const GAP: f64 = 6.0;
 
 /// What is drawn, and where.
@@ -53,7 +53,7 @@ impl Panel<'_> {
     }
 
     pub fn height(&self) -> f64 {
-        TITLE + CHART + GAP + LANE * self.lanes().len() as f64 + FATES
+        TITLE + CHART + GAP + LANE * self.lanes().len() as f64 + fates::HEIGHT
     }
 
     pub fn draw(&self) -> Markup {
@@ -69,7 +69,7 @@ impl Panel<'_> {
                 @for (index, lane) in all.iter().enumerate() {
                     (self.lane(lane, lanes + LANE * index as f64))
                 }
-                (self.fates(fates))
+                (fates::draw(self.timeline, &self.times, self.left, fates))
             }
         }
     }
@@ -206,52 +206,6 @@ impl Panel<'_> {
             }
         }
     }
-
-    /// A bar for each judged reading, as high as all its pages.
-    fn fates(&self, top: f64) -> Markup {
-        let judged = || {
-            self.timeline
-                .looks
-                .iter()
-                .filter_map(|look| Some((look.at, look.census?)))
-        };
-        let first = judged().next().map_or(0.0, |(at, _)| self.times.at(at));
-        let last = judged().last().map_or(first, |(at, _)| self.times.at(at));
-        let wide = match judged().count() {
-            0 | 1 => 12.0,
-            bars => ((last - first) / (bars - 1) as f64 * 0.7).clamp(1.5, 12.0),
-        };
-        let high = FATES - 6.0;
-        html! {
-            text.lane x=(self.left - 6.0) y=(top + 19.0) text-anchor="end" { "disk, judged" }
-            @for (at, census) in judged() {
-                @let x = (self.times.at(at) - wide).max(self.left);
-                @for (class, from, part) in parts(census) {
-                    rect.(class) data-mark=(class) x=(px(x)) y=(px(top + 3.0 + high * from))
-                        width=(px(wide)) height=(px(high * part)) {}
-                }
-            }
-        }
-    }
-}
-
-/// The parts of a bar, from above: class, where it begins, how much it is.
-fn parts(census: Census) -> Vec<(&'static str, f64, f64)> {
-    let all = (census.kept + census.lost + census.torn).max(1) as f64;
-    let mut from = 0.0;
-    let mut parts = Vec::new();
-    for (class, pages) in [
-        ("torn", census.torn),
-        ("lost", census.lost),
-        ("kept", census.kept),
-    ] {
-        let part = pages as f64 / all;
-        if pages > 0 {
-            parts.push((class, from, part));
-        }
-        from += part;
-    }
-    parts
 }
 
 /// What a side is called.
@@ -288,22 +242,6 @@ fn thousands(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bars_are_stacked_to_the_whole() {
-        let census = Census {
-            kept: 16,
-            lost: 16,
-            torn: 32,
-        };
-        let expected = [
-            ("torn", 0.0, 0.5),
-            ("lost", 0.5, 0.25),
-            ("kept", 0.75, 0.25),
-        ];
-        assert_eq!(parts(census), expected);
-        assert!(parts(Census::default()).is_empty());
-    }
 
     #[test]
     fn numbers_are_short() {
