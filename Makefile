@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 #   make        out/pinlease.ko, out/pinbench.ko, out/dmasim.ko, out/edu.ko, out/pinlease
-#   make demo   what the stock kernel loses and what pinlease keeps
+#   make demo   what the stock kernel loses and what pinlease keeps; pictures in out/demo.html
 #   make check  all tests
 #   make check-debug   all tests on a kernel with KASAN, lockdep and more, which is built first
 #   make check-debug-short   some of them, in some minutes

@@ -5,7 +5,7 @@ use anyhow::Result;
 use selftests::{
     harness::{Context, Side},
     suites::{s01_after_clean, s02_tearing, s04_background},
-    support::{Census, Filesystem, Fill},
+    support::{Census, Filesystem, Fill, Journal},
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,26 @@ impl Scenario {
         }
     }
 
+    /// What happens, for a reader of the report.
+    pub fn story(self) -> &'static str {
+        match self {
+            Self::AfterClean => {
+                "The device writes generation 1, and fsync writes it to the disk. The device writes generation 2, of \
+                 which the page tables know nothing, and the file is synced again."
+            }
+            Self::Tearing => {
+                "The device rewrites its pages without pause while fsync is called again and again. A layer that \
+                 computes checksums (btrfs itself; dm-integrity under ext4 and XFS) tells which pages changed on \
+                 their way. On the stock side a program stores into each page before each fsync, so that they are \
+                 written at all."
+            }
+            Self::Background => {
+                "Nobody calls fsync. The device writes generation 1, and after five seconds generation 2; the flusher, \
+                 made hasty, has another five seconds, then the memory is unpinned and the disk is read."
+            }
+        }
+    }
+
     /// What the stock kernel must show.
     pub fn stock(self) -> Verdict {
         match self {
@@ -50,16 +70,17 @@ impl Scenario {
         }
     }
 
-    /// Runs it.
+    /// Runs it, and notes what happens.
     ///
     /// # Errors
     ///
     /// A step fails.
-    pub fn measure(self, context: &Context) -> Result<Census> {
+    pub fn measure(self, context: &Context, journal: &mut Journal) -> Result<Census> {
+        let fill = Fill::Faulted;
         match self {
-            Self::AfterClean => s01_after_clean::measure(context, Fill::Faulted),
-            Self::Tearing => s02_tearing::measure(context, Fill::Faulted),
-            Self::Background => Ok(s04_background::measure(context, Fill::Faulted)?.census),
+            Self::AfterClean => s01_after_clean::measure(context, fill, journal),
+            Self::Tearing => s02_tearing::measure(context, fill, journal),
+            Self::Background => Ok(s04_background::measure(context, fill, journal)?.census),
         }
     }
 }

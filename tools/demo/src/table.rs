@@ -58,7 +58,7 @@ pub fn consumer_table(filesystems: &[Filesystem], consumed: &[Consumed]) -> Tabl
 }
 
 /// Such as "refused".
-fn describe_consumer(consumed: &Consumed) -> String {
+pub(crate) fn describe_consumer(consumed: &Consumed) -> String {
     let Ok(measured) = &consumed.result else {
         return "failed, see above".into();
     };
@@ -71,7 +71,7 @@ fn describe_consumer(consumed: &Consumed) -> String {
 }
 
 /// Such as "lost: 64 of 64 pages".
-fn describe(measured: &Measured) -> String {
+pub(crate) fn describe(measured: &Measured) -> String {
     let census = match &measured.result {
         Ok(census) => *census,
         Err(_) => return "failed, see above".into(),

@@ -9,15 +9,17 @@ use clap::Parser;
 use demo::{
     cell::{Measured, Scenario},
     consumer::Consumed,
+    recorded::Recorded,
+    run::Booted,
 };
 use selftests::{
     consumers,
     harness::{Context, Side},
-    support::Fill,
+    support::{Fill, Journal},
 };
 use serde::Serialize;
 
-/// Measures the demo's consumers and scenarios; prints a JSON line for each.
+/// Measures the demo's consumers and scenarios; prints JSON lines.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -28,6 +30,7 @@ struct Cli {
 fn main() -> Result<()> {
     let Cli { mut context } = Cli::parse();
     let fs = context.filesystem()?;
+    print(&Booted::here(&context, fs)?)?;
     for side in Side::BOTH {
         context.side = side;
         // First, while nobody has loaded a module.
@@ -41,13 +44,20 @@ fn main() -> Result<()> {
             })?;
         }
         for scenario in Scenario::ALL {
+            let mut journal = Journal::open();
+            let result = scenario.measure(&context, &mut journal);
+            let number = scenario.number();
             print(&Measured {
                 fs,
-                scenario: scenario.number(),
+                scenario: number,
                 side,
-                result: scenario
-                    .measure(&context)
-                    .map_err(|error| format!("{error:#}")),
+                result: result.map_err(|error| format!("{error:#}")),
+            })?;
+            print(&Recorded {
+                fs,
+                scenario: number,
+                side,
+                record: journal.close(),
             })?;
         }
     }

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The host's part of the demo: boots a guest per filesystem, prints a table
-//! and writes `demo.json`.
+//! and writes `demo.json` and `demo.html`.
 
-use std::process::ExitCode;
+use std::{
+    env,
+    path::PathBuf,
+    process::ExitCode,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::Result;
 use clap::Parser;
 use demo::{
-    cell::{Cell, Measured, Scenario},
-    consumer::{Consumed, ConsumerCell},
+    cell::Scenario,
+    found::Found,
     guest::GuestOptions,
-    output::{write_json, Progress},
+    output::Progress,
+    report,
+    run::{commit, Host},
     table::{consumer_table, table},
 };
 use selftests::{consumers, harness::Side, support::Filesystem};
-use serde::{Deserialize, Serialize};
 
 /// Shows what the stock kernel loses or refuses, and what pinlease keeps.
 ///
@@ -25,77 +31,30 @@ use serde::{Deserialize, Serialize};
 struct Cli {
     #[command(flatten)]
     guest: GuestOptions,
-}
-
-/// demo.json.
-#[derive(Serialize)]
-struct Report<'a> {
-    cells: Vec<Cell>,
-    consumers: Vec<ConsumerCell<'a>>,
-}
-
-/// A line that the guest prints.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Line {
-    Scenario(Measured),
-    Consumer(Consumed),
-}
-
-/// All that the guests printed.
-#[derive(Default)]
-struct Found {
-    measured: Vec<Measured>,
-    consumed: Vec<Consumed>,
-}
-
-impl Found {
-    fn len(&self) -> usize {
-        self.measured.len() + self.consumed.len()
-    }
-
-    fn as_it_should_be(&self) -> bool {
-        self.measured.iter().all(Measured::as_it_should_be)
-            && self.consumed.iter().all(Consumed::as_it_should_be)
-    }
-
-    /// Takes a line; tells what is in it.
-    fn add(&mut self, line: Line) -> String {
-        match line {
-            Line::Scenario(one) => {
-                let what = match &one.result {
-                    Ok(census) => census.to_string(),
-                    Err(error) => format!("failed: {error}"),
-                };
-                let said = format!(
-                    "{}: scenario {}, {}: {what}",
-                    one.fs,
-                    one.scenario,
-                    one.side.name()
-                );
-                self.measured.push(one);
-                said
-            }
-            Line::Consumer(one) => {
-                let what = match &one.result {
-                    Ok(measured) => measured.to_string(),
-                    Err(error) => format!("failed: {error}"),
-                };
-                let said = format!("{}: {}, {}: {what}", one.fs, one.consumer, one.side.name());
-                self.consumed.push(one);
-                said
-            }
-        }
-    }
+    /// Boots no guest, and writes demo.html again from this demo.json.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 fn main() -> Result<ExitCode> {
-    let Cli { guest } = Cli::parse();
+    let Cli { guest, from } = Cli::parse();
+    if let Some(from) = from {
+        let (host, found) = Found::read(&from)?;
+        report::write(&found, &host, &guest.parts.out)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let filesystems = guest.parts.filesystems();
     let per_guest = Side::BOTH.len() * (Scenario::ALL.len() + consumers::ALL.len());
     let expected = filesystems.len() * per_guest;
     let progress = Progress::new(expected as u64);
     let mut found = Found::default();
+    let started = Instant::now();
+    let mut host = Host {
+        commit: commit(),
+        began: SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs(),
+        command: env::args().collect(),
+        ..Host::default()
+    };
     for &filesystem in &filesystems {
         progress.doing(format!("{filesystem}: booting a guest"));
         measure(&guest, filesystem, &mut found, &progress)?;
@@ -104,12 +63,10 @@ fn main() -> Result<ExitCode> {
 
     println!("{}", table(&filesystems, &found.measured));
     println!("{}", consumer_table(&filesystems, &found.consumed));
-    let report = Report {
-        cells: found.measured.iter().filter_map(Measured::cell).collect(),
-        consumers: found.consumed.iter().filter_map(Consumed::cell).collect(),
-    };
-    write_json(&guest.parts.out, "demo.json", &report)?;
-    let good = found.len() == expected && found.as_it_should_be();
+    host.seconds = started.elapsed().as_secs();
+    found.write(&host, &guest.parts.out)?;
+    report::write(&found, &host, &guest.parts.out)?;
+    let good = found.results() == expected && found.as_it_should_be();
     println!(
         "{}",
         if good {
@@ -138,7 +95,11 @@ fn measure(
         "demo-guest",
         &context,
         |line| match serde_json::from_str(line) {
-            Ok(one) => progress.done(&found.add(one)),
+            Ok(one) => {
+                if let Some(said) = found.add(one) {
+                    progress.done(&said);
+                }
+            }
             Err(_) => progress.line(line),
         },
     )?;

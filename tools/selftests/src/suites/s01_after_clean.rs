@@ -8,7 +8,7 @@ use anyhow::{ensure, Result};
 
 use crate::{
     harness::{Context, Side, Test, TestResult},
-    support::{Census, Fill, Requirement, RigOptions},
+    support::{journal::What, Census, Fill, Journal, Mapped, Requirement, RigOptions},
 };
 
 /// The tests of this suite.
@@ -22,23 +22,32 @@ pub const TESTS: &[Test] = &[
 /// # Errors
 ///
 /// A step fails.
-pub fn measure(context: &Context, fill: Fill) -> Result<Census> {
+pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<Census> {
     context.load_modules()?;
-    let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s01"))?;
-    rig.engine.write_all(1)?;
-    rig.fsync()?;
-    let first = rig.census(Requirement::Exactly(1))?;
+    let mapped = Mapped::create(&context.path("s01"), context.pages, fill)?;
+    journal.begin(&mapped, context.side);
+    journal.look(&mapped);
+    let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
+    journal.span(What::DeviceWrite { generation: 1 }, || {
+        rig.engine.write_all(1)
+    })?;
+    journal.look(&rig.mapped);
+    journal.span(What::Fsync, || rig.fsync())?;
+    let first = journal.census(&rig.mapped, Requirement::Exactly(1))?;
     ensure!(
         first.lost == 0 && first.torn == 0,
         "even the first fsync did not write: {first}"
     );
-    rig.engine.write_all(2)?;
-    rig.fsync()?;
-    rig.census(Requirement::Exactly(2))
+    journal.span(What::DeviceWrite { generation: 2 }, || {
+        rig.engine.write_all(2)
+    })?;
+    journal.look(&rig.mapped);
+    journal.span(What::Fsync, || rig.fsync())?;
+    journal.census(&rig.mapped, Requirement::Exactly(2))
 }
 
 fn check(context: &Context, fill: Fill) -> TestResult {
-    let census = measure(context, fill)?;
+    let census = measure(context, fill, &mut Journal::closed())?;
     println!("{census}");
     match context.side {
         Side::Pinlease | Side::Grant => census.all_kept(),

@@ -15,7 +15,10 @@ use anyhow::{ensure, Result};
 
 use crate::{
     harness::{Context, Side, Test, TestResult},
-    support::{command, Census, Filesystem, Fill, Layer, Requirement, Rig, RigOptions, Scratch},
+    support::{
+        command, journal::What, Census, Filesystem, Fill, Journal, Layer, Mapped, Requirement, Rig,
+        RigOptions, Scratch,
+    },
 };
 
 /// The tests of this suite.
@@ -47,12 +50,13 @@ pub fn judging_filesystem(context: &Context) -> Result<Scratch> {
 /// # Errors
 ///
 /// A step fails.
-pub fn measure(context: &Context, fill: Fill) -> Result<Census> {
+pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<Census> {
     context.load_modules()?;
     let scratch = judging_filesystem(context)?;
-    let rig =
-        RigOptions::new(context.side, context.pages, fill).build(&scratch.dir().join("s02"))?;
-    let mut census = fsyncs(&rig, context.side, context.rounds)?;
+    let mapped = Mapped::create(&scratch.dir().join("s02"), context.pages, fill)?;
+    journal.begin(&mapped, context.side);
+    let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
+    let mut census = fsyncs_noted(&rig, context.side, context.rounds, journal)?;
     // Held until here, so that the file is still there to be judged.
     let errors = judge(&scratch)?;
     if census.torn == 0 {
@@ -69,15 +73,23 @@ pub fn measure(context: &Context, fill: Fill) -> Result<Census> {
 ///
 /// fsync fails or the file cannot be read.
 pub fn fsyncs(rig: &Rig, side: Side, rounds: u64) -> Result<Census> {
+    fsyncs_noted(rig, side, rounds, &mut Journal::closed())
+}
+
+fn fsyncs_noted(rig: &Rig, side: Side, rounds: u64, journal: &mut Journal) -> Result<Census> {
     let mut census = Census::default();
     rig.engine.start(1, Duration::ZERO)?;
+    journal.device(rig)?;
     for _ in 0..rounds {
         let published = rig.engine.wait_passes(1)?.completed;
         if side == Side::Stock {
             rig.mapped.touch()?;
         }
-        rig.fsync()?;
-        census.add(rig.census(Requirement::AtLeast(published))?);
+        journal.device(rig)?;
+        journal.span(What::Fsync, || rig.fsync())?;
+        journal.device(rig)?;
+        census.add(journal.census(&rig.mapped, Requirement::AtLeast(published))?);
+        journal.device(rig)?;
     }
     rig.engine.stop()?;
     Ok(census)
@@ -106,7 +118,7 @@ fn scrub(scratch: &Scratch) -> Result<u64> {
 }
 
 fn check(context: &Context, fill: Fill) -> TestResult {
-    let census = measure(context, fill)?;
+    let census = measure(context, fill, &mut Journal::closed())?;
     println!("{} fsyncs: {census}", context.rounds);
     match context.side {
         Side::Pinlease | Side::Grant => census.all_kept(),

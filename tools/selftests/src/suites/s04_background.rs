@@ -4,7 +4,7 @@
 //! DMA A, wait for the flusher, DMA B, wait again, unpin, drop the caches: the
 //! disk must say B.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use anyhow::{ensure, Result};
 use pinlease::{Lease, Query};
@@ -12,9 +12,10 @@ use pinlease::{Lease, Query};
 use crate::{
     harness::{Context, Side, Test, TestResult},
     support::{
+        journal::What,
         page_size,
         sysctl::{drop_caches, hasty_flusher},
-        Census, DirectReader, Fill, Requirement, RigOptions, WriteCounter,
+        Census, Fill, Journal, Mapped, Requirement, RigOptions, WriteCounter,
     },
 };
 
@@ -44,23 +45,29 @@ pub struct Measured {
 /// # Errors
 ///
 /// A step fails.
-pub fn measure(context: &Context, fill: Fill) -> Result<Measured> {
+pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<Measured> {
     context.load_modules()?;
     let _hasty = hasty_flusher()?;
-    let rig = RigOptions::new(context.side, context.pages, fill).build(&context.path("s04"))?;
-    rig.engine.write_all(1)?;
-    thread::sleep(FLUSHED);
+    let mapped = Mapped::create(&context.path("s04"), context.pages, fill)?;
+    journal.begin(&mapped, context.side);
+    journal.look(&mapped);
+    let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
+    journal.span(What::DeviceWrite { generation: 1 }, || {
+        rig.engine.write_all(1)
+    })?;
+    journal.sleep(FLUSHED, &rig.mapped);
 
     let counter = WriteCounter::of(&context.dir)?;
-    rig.engine.write_all(2)?;
-    thread::sleep(FLUSHED);
+    journal.span(What::DeviceWrite { generation: 2 }, || {
+        rig.engine.write_all(2)
+    })?;
+    journal.sleep(FLUSHED, &rig.mapped);
     let written = counter.bytes()?;
     let query = rig.lease().ok().map(Lease::query).transpose()?;
 
-    let mapped = rig.release()?;
+    let mapped = journal.span(What::Unpin, || rig.release())?;
     drop_caches()?;
-    let census =
-        DirectReader::open(mapped.path())?.census(mapped.pages(), Requirement::Exactly(2))?;
+    let census = journal.census(&mapped, Requirement::Exactly(2))?;
     Ok(Measured {
         census,
         written,
@@ -69,7 +76,7 @@ pub fn measure(context: &Context, fill: Fill) -> Result<Measured> {
 }
 
 fn check(context: &Context, fill: Fill) -> TestResult {
-    let measured = measure(context, fill)?;
+    let measured = measure(context, fill, &mut Journal::closed())?;
     let Measured {
         census, written, ..
     } = measured;

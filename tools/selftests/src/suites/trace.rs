@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 //! The tracepoints fire.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::{ensure, Context as _, Result};
 use nix::errno::Errno;
@@ -16,6 +12,7 @@ use crate::{
     support::{
         page_size,
         proc::{hooked_functions, wait_for},
+        tracer::Tracer,
         Act, Breaking, Fill, HolderPlan, Mapped, RigOptions, When,
     },
 };
@@ -44,45 +41,12 @@ const PAGES: u64 = 4;
 const PAGE: u64 = page_size() as u64;
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A trace buffer of our own; dropping it removes it.
-struct Instance(PathBuf);
-
-impl Instance {
-    fn new() -> Result<Self> {
-        let path = Path::new("/sys/kernel/tracing/instances/pinlease-selftest");
-        let _ = fs::remove_dir(path);
-        fs::create_dir(path).context("new trace instance")?;
-        Ok(Self(path.into()))
-    }
-
-    fn enable(&self, event: &str, on: bool) -> Result<()> {
-        let path = self.0.join("events/pinlease").join(event).join("enable");
-        fs::write(&path, if on { "1" } else { "0" })
-            .with_context(|| format!("tracepoint pinlease:{event}"))
-    }
-
-    fn enable_all(&self) -> Result<()> {
-        fs::write(self.0.join("events/pinlease/enable"), "1").context("all tracepoints")
-    }
-
-    fn text(&self) -> Result<String> {
-        fs::read_to_string(self.0.join("trace")).context("reading the trace")
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        let _ = fs::write(self.0.join("events/pinlease/enable"), "0");
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 fn events(context: &Context) -> TestResult {
     context.load_modules()?;
     wait_for("hooks of earlier leases are gone", LIMIT, no_hooks)?;
-    let instance = Instance::new()?;
+    let mut tracer = Tracer::new("pinlease-selftest")?;
     for event in EVENTS {
-        instance.enable(event, true)?;
+        tracer.enable(&format!("pinlease/{event}"))?;
     }
     let options = RigOptions::new(context.side, context.pages, Fill::Faulted);
     let rig = options.build(&context.path("trace"))?;
@@ -93,7 +57,7 @@ fn events(context: &Context) -> TestResult {
     drop(rig.release()?);
     wait_for("the hooks are gone", LIMIT, no_hooks)?;
 
-    let text = instance.text()?;
+    let text = tracer.text()?;
     let count = |event: &str| text.matches(&format!(" {event}: ")).count();
     for event in EVENTS {
         println!("{event}: {}", count(event));
@@ -145,8 +109,8 @@ fn no_hooks() -> Result<bool> {
 /// A break with each end has its events, with who holds and who breaks.
 fn breaks(context: &Context) -> TestResult {
     context.load_modules()?;
-    let instance = Instance::new()?;
-    instance.enable_all()?;
+    let mut tracer = Tracer::new("pinlease-selftest")?;
+    tracer.enable("pinlease")?;
     let mapped = Mapped::create(&context.path("trace-breaks"), PAGES, Fill::Faulted)?;
     let long = Duration::from_secs(60);
     let short = Duration::from_millis(200);
@@ -161,7 +125,7 @@ fn breaks(context: &Context) -> TestResult {
     let breaker = breaking.pid();
     breaking.end(LIMIT)?.result()?;
     drop(holder);
-    let text = instance.text()?;
+    let text = tracer.text()?;
     one(
         &text,
         &[
@@ -194,7 +158,7 @@ fn breaks(context: &Context) -> TestResult {
         .start(&mapped)?;
     let refused = Breaking::truncate(mapped.path(), 0)?.end(LIMIT)?.result();
     ensure!(refused == Err(Errno::ETXTBSY), "{refused:?}");
-    let text = instance.text()?;
+    let text = tracer.text()?;
     one(
         &text,
         &[
@@ -207,7 +171,7 @@ fn breaks(context: &Context) -> TestResult {
 
     let silent = HolderPlan::new(0..1, Policy::Revoke, short).start(&mapped)?;
     Breaking::truncate(mapped.path(), 0)?.end(LIMIT)?.result()?;
-    let text = instance.text()?;
+    let text = tracer.text()?;
     one(
         &text,
         &[
@@ -225,7 +189,7 @@ fn breaks(context: &Context) -> TestResult {
     Breaking::truncate(again.path(), PAGE)?
         .end(LIMIT)?
         .result()?;
-    let text = instance.text()?;
+    let text = tracer.text()?;
     one(
         &text,
         &[

@@ -70,7 +70,11 @@ fn statistic(stat: &Path, number: usize) -> Result<u64> {
 
 /// The source of the mount that `path` is on; `st_dev` does not do, since
 /// btrfs has device numbers of its own.
-fn source_of(path: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// It is on none.
+pub fn source_of(path: &Path) -> Result<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mountinfo")?;
     mounts
         .lines()

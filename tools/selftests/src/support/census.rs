@@ -19,6 +19,15 @@ pub enum Requirement {
     AtLeast(u64),
 }
 
+impl Requirement {
+    /// The generation that it is about.
+    pub fn generation(self) -> u64 {
+        match self {
+            Self::Exactly(generation) | Self::AtLeast(generation) => generation,
+        }
+    }
+}
+
 /// Pages by their fate.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Census {

@@ -17,10 +17,13 @@ const SYNC: u32 = 1;
 /// `struct fiemap_extent`.
 #[derive(Clone, Copy, Default)]
 #[repr(C)]
-struct Extent {
-    logical: u64,
-    physical: u64,
-    length: u64,
+pub struct Extent {
+    /// Where it is in the file, …
+    pub logical: u64,
+    /// … where on the disk, or what btrfs takes for it, …
+    pub physical: u64,
+    /// … and how long: all in bytes.
+    pub length: u64,
     reserved64: [u64; 2],
     flags: u32,
     reserved: [u32; 3],
@@ -54,17 +57,30 @@ mod command {
 /// The filesystem does not tell.
 pub fn data_blocks(file: &File, filesystem: Filesystem, disk: &Path) -> Result<Vec<Range<u64>>> {
     match filesystem {
-        Filesystem::Ext4 | Filesystem::Xfs => extents(file),
+        Filesystem::Ext4 | Filesystem::Xfs => {
+            let extents = extents(file, SYNC)?.into_iter();
+            let blocks = extents.map(|extent| extent.physical..extent.physical + extent.length);
+            Ok(blocks.collect())
+        }
         // Each write goes elsewhere.
         Filesystem::Btrfs => data_chunks(disk),
     }
 }
 
-fn extents(file: &File) -> Result<Vec<Range<u64>>> {
+/// Where a file is, without what is not written yet being written.
+///
+/// # Errors
+///
+/// The filesystem does not tell.
+pub fn extents_as_they_are(file: &File) -> Result<Vec<Extent>> {
+    extents(file, 0)
+}
+
+fn extents(file: &File, flags: u32) -> Result<Vec<Extent>> {
     let mut map = Fiemap {
         start: 0,
         length: u64::MAX,
-        flags: SYNC,
+        flags,
         mapped: 0,
         count: EXTENTS as u32,
         reserved: 0,
@@ -76,10 +92,7 @@ fn extents(file: &File) -> Result<Vec<Range<u64>>> {
         .context("FS_IOC_FIEMAP")?;
     let mapped = map.mapped as usize;
     ensure!((1..EXTENTS).contains(&mapped), "{mapped} extents");
-    Ok(map.extents[..mapped]
-        .iter()
-        .map(|extent| extent.physical..extent.physical + extent.length)
-        .collect())
+    Ok(map.extents[..mapped].to_vec())
 }
 
 /// Where a btrfs with one disk has data.

@@ -23,6 +23,29 @@ pub struct DirectReader {
     buffer: Vec<Page>,
 }
 
+/// What a part of a file or a disk holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// Its pages by their fate.
+    pub census: Census,
+    /// The oldest and the newest generation in them, as far as they can be read and
+    /// are the device's.
+    pub generations: Option<(u64, u64)>,
+}
+
+impl Reading {
+    fn count(&mut self, stamp: Stamp, requirement: Requirement) {
+        self.census.count(stamp, requirement);
+        let (oldest, newest) = match stamp {
+            Stamp::Whole(generation) => (generation, generation),
+            Stamp::Mixed { oldest, newest } => (oldest, newest),
+            Stamp::Foreign => return,
+        };
+        let (low, high) = self.generations.unwrap_or((oldest, newest));
+        self.generations = Some((low.min(oldest), high.max(newest)));
+    }
+}
+
 /// A page in memory, aligned like one.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(4096))]
@@ -68,14 +91,35 @@ impl DirectReader {
         number: u64,
         requirement: Requirement,
     ) -> Result<Census> {
-        let mut census = Census::default();
+        Ok(self.reading(first, pages, number, requirement)?.census)
+    }
+
+    /// The same, and which generations there are.
+    ///
+    /// # Errors
+    ///
+    /// As [`DirectReader::census`].
+    pub fn reading(
+        &mut self,
+        first: u64,
+        pages: u64,
+        number: u64,
+        requirement: Requirement,
+    ) -> Result<Reading> {
+        let mut reading = Reading::default();
         let mut done = 0;
         while done < pages {
             let count = BATCH.min((pages - done) as usize);
-            census.add(self.batch(first + done, count, number + done, requirement)?);
+            self.batch(
+                first + done,
+                count,
+                number + done,
+                requirement,
+                &mut reading,
+            )?;
             done += count as u64;
         }
-        Ok(census)
+        Ok(reading)
     }
 
     /// A number that tells whether the first `pages` pages have changed.
@@ -103,7 +147,7 @@ impl DirectReader {
     ///
     /// As [`DirectReader::census`].
     pub fn page(&mut self, page: u64, requirement: Requirement) -> Result<Census> {
-        self.batch(page, 1, page, requirement)
+        self.part(page, 1, page, requirement)
     }
 
     /// What page `page` says about itself as number `number`.
@@ -134,23 +178,25 @@ impl DirectReader {
         count: usize,
         number: u64,
         requirement: Requirement,
-    ) -> Result<Census> {
-        let mut census = Census::default();
+        reading: &mut Reading,
+    ) -> Result<()> {
         match self.read(first, count) {
             Ok(()) => {
                 for (page, number) in self.buffer[..count].iter().zip(number..) {
-                    census.count(Stamp::read(&page.0, number), requirement);
+                    reading.count(Stamp::read(&page.0, number), requirement);
                 }
             }
-            Err(error) if is_checksum_error(&error) && count == 1 => census.count_unreadable(),
+            Err(error) if is_checksum_error(&error) && count == 1 => {
+                reading.census.count_unreadable();
+            }
             Err(error) if is_checksum_error(&error) => {
                 for index in 0..count as u64 {
-                    census.add(self.batch(first + index, 1, number + index, requirement)?);
+                    self.batch(first + index, 1, number + index, requirement, reading)?;
                 }
             }
             Err(error) => bail!("reading page {first}: {error}"),
         }
-        Ok(census)
+        Ok(())
     }
 
     fn read(&mut self, first: u64, count: usize) -> io::Result<()> {
