@@ -129,7 +129,10 @@ impl Changes {
     /// Lets new leases in, or not.
     pub(crate) fn set_closed(&mut self, closed: bool) {
         if self.closed != closed {
-            pr_info!("new leases are {}\n", if closed { "refused" } else { "allowed" });
+            pr_info!(
+                "new leases are {}\n",
+                if closed { "refused" } else { "allowed" }
+            );
         }
         self.closed = closed;
     }
