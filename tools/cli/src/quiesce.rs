@@ -56,10 +56,10 @@ impl Quiesce {
                 );
             }
             sleep(INTERVAL);
-            quiescence = device.quiesce()?;
-        }
-        if !quiescence.no_new_leases {
-            bail!("somebody said 'pinlease quiesce --end' meanwhile; begin again");
+            quiescence = device.quiescence()?;
+            if !quiescence.no_new_leases {
+                bail!("somebody said 'pinlease quiesce --end' meanwhile; begin again");
+            }
         }
         println!("all hooks are out; a livepatch can be loaded");
         Ok(ExitCode::SUCCESS)

@@ -3,13 +3,12 @@
 
 use std::{
     path::Path,
-    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use anyhow::{ensure, Context, Result};
-use pinlease_vm::qemu::Accelerator;
+use pinlease_vm::qemu::{bare, escaped, Accelerator};
 
 use crate::image::Image;
 
@@ -26,17 +25,7 @@ pub fn run(
     console: &Path,
     limit: Duration,
 ) -> Result<()> {
-    // QEMU must not outlive us, however we end.
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
-    command.args([
-        "-nodefaults",
-        "-no-user-config",
-        "-display",
-        "none",
-        "-monitor",
-        "none",
-    ]);
+    let mut command = bare();
     command.args(["-machine", "q35,hpet=off", "-m", "3G", "-smp", "2"]);
     command.args(accelerator.arguments());
     command
@@ -50,14 +39,14 @@ pub fn run(
     ]);
     command.arg("-drive").arg(format!(
         "if=virtio,format=raw,cache=unsafe,file={}",
-        disk.display()
+        escaped(disk)
     ));
     command
         .arg("-serial")
         .arg(format!("file:{}", console.display()));
     command.arg("-virtfs").arg(format!(
         "local,path={},mount_tag=share,security_model=none",
-        share.display()
+        escaped(share)
     ));
     let mut child = command.spawn().context("setpriv qemu-system-x86_64")?;
     let begin = Instant::now();

@@ -57,6 +57,22 @@ const TCG_CPU: &str = "max,la57=off";
 /// With addresses of 40 bits: all of memory can be reached without an IOMMU, too.
 const EDU: &str = "edu,dma_mask=0xffffffffff";
 
+/// QEMU with nothing in it and nothing to see, which does not outlive us, however we end.
+#[must_use]
+pub fn bare() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
+    command.args([
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-monitor",
+        "none",
+    ]);
+    command
+}
+
 /// A machine that is not running yet.
 #[derive(Debug)]
 pub struct Machine<'a> {
@@ -93,18 +109,8 @@ impl Machine<'_> {
     /// `wire`.
     #[must_use]
     pub fn command(&self, console: &Path, wire: &Path) -> Command {
-        // QEMU must not outlive us, however we end.
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
-        command.args([
-            "-nodefaults",
-            "-no-user-config",
-            "-display",
-            "none",
-            "-monitor",
-            "none",
-            "-no-reboot",
-        ]);
+        let mut command = bare();
+        command.arg("-no-reboot");
         command.args(["-machine", "q35,vmport=off,i8042=off,hpet=off"]);
         command.args(self.accelerator.arguments());
         let cpus = if self.accelerator == Accelerator::Icount {
@@ -204,8 +210,9 @@ fn share(command: &mut Command, tag: &str, path: &Path) {
     ));
 }
 
-/// In QEMU's option lists a comma is written twice.
-fn escaped(path: &Path) -> String {
+/// A path in QEMU's option lists, where a comma is written twice.
+#[must_use]
+pub fn escaped(path: &Path) -> String {
     path.display().to_string().replace(',', ",,")
 }
 

@@ -122,6 +122,23 @@ mod tests {
         assert_eq!(configuration("c", &module).verdict, Verdict::Ok);
     }
 
+    /// What is needed to build the module is needed to run it.
+    #[test]
+    fn all_options_are_known() {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/check-kdir");
+        let script = fs::read_to_string(script).unwrap();
+        let enabled = script
+            .lines()
+            .filter_map(|line| line.strip_prefix("enabled "));
+        let options: Vec<&str> = enabled.filter_map(|rest| rest.split(' ').next()).collect();
+        assert!(options.len() > 5, "{options:?}");
+        for option in options {
+            let known = NEEDED.iter().any(|(needed, _)| *needed == option);
+            // The architecture is looked at for itself.
+            assert!(known || option == "X86_64", "{option}");
+        }
+    }
+
     #[test]
     fn other_machines() {
         assert_eq!(architecture("x86_64", "7").verdict, Verdict::Ok);

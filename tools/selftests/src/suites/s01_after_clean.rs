@@ -28,9 +28,7 @@ pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<C
     journal.begin(&mapped, context.side);
     journal.look(&mapped);
     let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
-    journal.span(What::DeviceWrite { generation: 1 }, || {
-        rig.engine.write_all(1)
-    })?;
+    journal.device_writes(&rig, 1)?;
     journal.look(&rig.mapped);
     journal.span(What::Fsync, || rig.fsync())?;
     let first = journal.census(&rig.mapped, Requirement::Exactly(1))?;
@@ -38,9 +36,7 @@ pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<C
         first.lost == 0 && first.torn == 0,
         "even the first fsync did not write: {first}"
     );
-    journal.span(What::DeviceWrite { generation: 2 }, || {
-        rig.engine.write_all(2)
-    })?;
+    journal.device_writes(&rig, 2)?;
     journal.look(&rig.mapped);
     journal.span(What::Fsync, || rig.fsync())?;
     journal.census(&rig.mapped, Requirement::Exactly(2))

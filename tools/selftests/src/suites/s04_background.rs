@@ -52,15 +52,11 @@ pub fn measure(context: &Context, fill: Fill, journal: &mut Journal) -> Result<M
     journal.begin(&mapped, context.side);
     journal.look(&mapped);
     let rig = RigOptions::new(context.side, context.pages, fill).build_on(mapped)?;
-    journal.span(What::DeviceWrite { generation: 1 }, || {
-        rig.engine.write_all(1)
-    })?;
+    journal.device_writes(&rig, 1)?;
     journal.sleep(FLUSHED, &rig.mapped);
 
     let counter = WriteCounter::of(&context.dir)?;
-    journal.span(What::DeviceWrite { generation: 2 }, || {
-        rig.engine.write_all(2)
-    })?;
+    journal.device_writes(&rig, 2)?;
     journal.sleep(FLUSHED, &rig.mapped);
     let written = counter.bytes()?;
     let query = rig.lease().ok().map(Lease::query).transpose()?;

@@ -80,6 +80,17 @@ impl Journal {
         Ok(done)
     }
 
+    /// Has the device write all pages with a generation, and notes it.
+    ///
+    /// # Errors
+    ///
+    /// The device fails.
+    pub fn device_writes(&mut self, rig: &Rig, generation: u64) -> Result<()> {
+        self.span(What::DeviceWrite { generation }, || {
+            rig.engine.write_all(generation)
+        })
+    }
+
     /// Notes where a device is that writes by itself.
     ///
     /// # Errors
