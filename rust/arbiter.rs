@@ -521,10 +521,11 @@ impl Arbiter {
             if !due {
                 continue;
             }
-            let first = unanswered(breakers, pins, range, leased).cloned();
+            let mut first = None;
             for (_, breaker) in breakers.iter() {
                 if waits_for(breaker, pins, range, leased) {
                     breaker.note_action(leased.state.policy());
+                    first.get_or_insert_with(|| breaker.clone());
                 }
             }
             if leased.state.expire(now).is_some() {

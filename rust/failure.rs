@@ -80,7 +80,7 @@ impl LeasedFile {
     /// Whether an error was recorded since this was asked before: an fsync that fails may be about
     /// that.
     pub(crate) fn explains_failure(&self) -> bool {
-        let recorded = self.counters.recorded.load(Ordering::Relaxed);
+        let recorded = self.counters.recorded.get();
         self.explained.swap(recorded, Ordering::Relaxed) != recorded
     }
 

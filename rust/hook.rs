@@ -42,8 +42,8 @@ pub(crate) mod xfs_commit_range;
 pub(crate) mod xfs_exchange_range;
 pub(crate) mod xfs_swap_extents;
 
-use crate::bindings;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::{bindings, statistics::counter::Counter};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use kernel::prelude::*;
 
 pub(crate) use signature::{HookArg, HookReturn};
@@ -97,8 +97,8 @@ pub(crate) enum Source {
 
 /// One hooked address.
 pub(crate) struct Slot {
-    /// Entry of the original; 0: never used. Stays when the hook is removed, because calls that
-    /// are in the replacement go on to the original.
+    /// Entry of the original; 0: never used. It and `body` stay when the hook is removed, because calls
+    /// that are in the replacement go on to the original.
     target: AtomicUsize,
     /// Where the original goes on behind its call of ftrace; 0: nobody was sent here since `target`
     /// changed.
@@ -156,7 +156,7 @@ pub(crate) struct Hook {
     /// Only files of this filesystem need the hook.
     filesystem: Option<&'static str>,
     slots: [Slot; SLOTS],
-    hits: AtomicU64,
+    hits: Counter,
 }
 
 // SAFETY: The addresses in `source` are those of code.
@@ -175,13 +175,13 @@ impl Hook {
             source,
             filesystem,
             slots: [Slot::new(a), Slot::new(b), Slot::new(c), Slot::new(d)],
-            hits: AtomicU64::new(0),
+            hits: Counter::new(),
         }
     }
 
     /// Counts a call and keeps the module's code until the guard is dropped.
     pub(crate) fn enter(&self) -> Running {
-        self.hits.fetch_add(1, Ordering::Relaxed);
+        self.hits.add(1);
         Running::new()
     }
 
@@ -199,7 +199,7 @@ impl Hook {
 
     /// Calls since the module was loaded.
     pub(crate) fn hits(&self) -> u64 {
-        self.hits.load(Ordering::Relaxed)
+        self.hits.get()
     }
 }
 

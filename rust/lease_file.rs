@@ -14,7 +14,6 @@ use crate::{
     sys::anon_file::{self, AnonFile},
     uapi,
 };
-use core::sync::atomic::Ordering;
 use kernel::{
     fs::{file::FileDescriptorReservation, File},
     prelude::*,
@@ -145,9 +144,9 @@ fn query(lease: &Lease, argument: usize) -> Result<isize> {
         length: range.length(),
         pins,
         pinned_bytes: pages * PAGE_SIZE,
-        snapshots: counters.snapshots.load(Ordering::Relaxed),
-        rearmed: counters.rearmed.load(Ordering::Relaxed),
-        errors: counters.errors.load(Ordering::Relaxed),
+        snapshots: counters.snapshots.get(),
+        rearmed: counters.rearmed.get(),
+        errors: counters.errors.get(),
         id: lease.id,
         deadline_ns: state.deadline().unwrap_or(0),
         granted_bytes: lease.granted_bytes(range),

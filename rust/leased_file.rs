@@ -12,7 +12,7 @@ use crate::{
     failure::Passes,
     pin::HeldPin,
     policy::range::PageRange,
-    statistics::totals,
+    statistics::{counter::Counter, totals},
     sys::{
         file::FileExt, file_lease::FileLease, inode::Inode, irq_lock::IrqLock, mapping::Mapping,
         mm::Mm, operation_section, super_block::SuperBlock, vma::PrivateVma, vma::Vma,
@@ -72,13 +72,13 @@ impl_has_work! {
 #[pin_data]
 pub(crate) struct Counters {
     /// Pages that were written from a snapshot.
-    pub(crate) snapshots: AtomicU64,
+    pub(crate) snapshots: Counter,
     /// Folios that were re-armed.
-    pub(crate) rearmed: AtomicU64,
+    pub(crate) rearmed: Counter,
     /// Re-arms that failed, and snapshots whose write failed.
-    pub(crate) errors: AtomicU64,
+    pub(crate) errors: Counter,
     /// Those of them that the next fsync of every open file reports.
-    pub(crate) recorded: AtomicU64,
+    pub(crate) recorded: Counter,
     /// Where the writes of snapshots failed, of which nobody was told.
     #[pin]
     pub(crate) unwritten: IrqLock<Option<PageRange>>,
@@ -87,19 +87,19 @@ pub(crate) struct Counters {
 impl Counters {
     fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            snapshots: AtomicU64::new(0),
-            rearmed: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-            recorded: AtomicU64::new(0),
+            snapshots: Counter::new(),
+            rearmed: Counter::new(),
+            errors: Counter::new(),
+            recorded: Counter::new(),
             unwritten <- IrqLock::new(None),
         })
     }
 
     /// The write of a snapshot of `range` failed. Any context.
     pub(crate) fn note_unwritten(&self, range: PageRange) {
-        self.errors.fetch_add(1, Ordering::Relaxed);
+        self.errors.add(1);
         totals::ERRORS.add(1);
-        self.recorded.fetch_add(1, Ordering::Relaxed);
+        self.recorded.add(1);
         self.unwritten.with(|noted| {
             *noted = Some(noted.map_or(range, |before| before.joined(&range)));
         });

@@ -30,7 +30,6 @@ use crate::{
     waves::Waves,
     written::Written,
 };
-use core::sync::atomic::Ordering;
 use kernel::{prelude::*, sync::Arc};
 
 /// What to do about a frozen filesystem.
@@ -236,7 +235,7 @@ impl<'a> Rearming<'a> {
             totals::REARMED.add(1);
             activity.rearmed.add(1);
             activity.rearmed_bytes.add(folio.pages() * PAGE_SIZE);
-            self.file.counters.rearmed.fetch_add(1, Ordering::Relaxed);
+            self.file.counters.rearmed.add(1);
             if let Some(waves) = &mut self.waves {
                 waves.add(folio);
             }
@@ -246,7 +245,7 @@ impl<'a> Rearming<'a> {
 
     /// Tells the holder.
     fn failed(&self, folio: &Folio, error: Error) {
-        self.file.counters.errors.fetch_add(1, Ordering::Relaxed);
+        self.file.counters.errors.add(1);
         totals::ERRORS.add(1);
         self.file.note_failure(error, folio.range());
     }
@@ -254,7 +253,7 @@ impl<'a> Rearming<'a> {
     /// Nobody will try again: fsync is to tell.
     fn record(&self, error: Error) {
         if !keeps_pin(error) {
-            self.file.counters.recorded.fetch_add(1, Ordering::Relaxed);
+            self.file.counters.recorded.add(1);
             self.file.mapping().set_error(error);
         }
     }

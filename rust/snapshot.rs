@@ -29,14 +29,14 @@ use crate::{
     parameters,
     policy::range::{PageRange, PAGE_SIZE},
     registry,
-    statistics::totals,
+    statistics::{counter::Counter, totals},
     sys::{
         bio::{Bio, PagePart, Vector},
         clock,
     },
     trace,
 };
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use kernel::{
     alloc::{flags::*, Flags},
     page::Page,
@@ -87,7 +87,7 @@ unsafe impl Send for Snapshot {}
 static IN_FLIGHT: AtomicUsize = AtomicUsize::new(0);
 
 /// Writes whose pages had to come from the reserve.
-pub(crate) static FROM_RESERVE: AtomicU64 = AtomicU64::new(0);
+pub(crate) static FROM_RESERVE: Counter = Counter::new();
 
 /// How many those are.
 pub(crate) fn in_flight() -> u64 {
@@ -130,15 +130,14 @@ fn needs_copy(part: PagePart) -> bool {
 
 /// Lets `bio` write a snapshot of its pinned pages; `end` says how the bio ends. May sleep.
 pub(crate) fn take(leased: &Arc<LeasedFile>, bio: &Bio, end: impl completion::End) {
-    let began = clock::now();
     let mut snapshot = Snapshot::of(bio);
     if snapshot.copies.is_empty() {
         snapshot.free();
         return;
     }
+    snapshot.began = clock::now();
     snapshot.copy();
     snapshot.note(leased);
-    snapshot.began = began;
     snapshot.count(leased, bio.sector());
     IN_FLIGHT.fetch_add(1, Ordering::Relaxed);
     let vector = Vector {
@@ -178,7 +177,7 @@ impl Snapshot {
             }
         }
         if total <= PIECE {
-            FROM_RESERVE.fetch_add(1, Ordering::Relaxed);
+            FROM_RESERVE.add(1);
             let mut snapshot = reserve::take();
             // The reserve's elements have room for it.
             let _ = snapshot.list(bio);
@@ -281,9 +280,7 @@ impl Snapshot {
         }
         let pages = self.copies.len();
         let counters = &leased.counters;
-        counters
-            .snapshots
-            .fetch_add(pages as u64, Ordering::Relaxed);
+        counters.snapshots.add(pages as u64);
         self.failures = range.map(|range| (counters.clone(), range));
         totals::SNAPSHOTS.add(1);
         totals::BOUNCED_BYTES.add(bytes);

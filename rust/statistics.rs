@@ -13,7 +13,6 @@ pub(crate) mod latency;
 pub(crate) mod totals;
 
 use crate::{hook::HOOKS, snapshot};
-use core::sync::atomic::Ordering;
 use kernel::{
     debugfs::{Dir, File},
     fmt,
@@ -60,5 +59,5 @@ fn hooks(_: &(), lines: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn from_reserve(_: &(), lines: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(lines, "{}", snapshot::FROM_RESERVE.load(Ordering::Relaxed))
+    writeln!(lines, "{}", snapshot::FROM_RESERVE.get())
 }

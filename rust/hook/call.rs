@@ -18,7 +18,8 @@ use core::arch::asm;
 /// `arguments` are valid for that function.
 #[inline(never)]
 pub(crate) unsafe fn original(slot: &Slot, arguments: &[usize]) -> usize {
-    // SAFETY: As for this function; the stack and the arguments are as at the entry.
+    // SAFETY: ftrace's call is the first thing in a function, and the body follows it; the arguments are
+    // as for this function.
     unsafe { function(slot.body(), arguments) }
 }
 
@@ -26,7 +27,8 @@ pub(crate) unsafe fn original(slot: &Slot, arguments: &[usize]) -> usize {
 ///
 /// # Safety
 ///
-/// `target` is the entry of a function with as many integer arguments, and they are valid.
+/// `target` is the entry of a function with as many integer arguments, or what follows ftrace's call
+/// there; and they are valid.
 pub(crate) unsafe fn function(target: usize, arguments: &[usize]) -> usize {
     let register = |index: usize| arguments.get(index).copied().unwrap_or(0);
     let result: usize;

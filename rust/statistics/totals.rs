@@ -7,7 +7,6 @@ use super::{
     counter::{Counter, Gauge},
 };
 use crate::snapshot;
-use core::sync::atomic::Ordering;
 use kernel::fmt;
 
 /// Bios that wrote a snapshot.
@@ -33,10 +32,7 @@ pub(super) fn show(_: &(), lines: &mut fmt::Formatter<'_>) -> fmt::Result {
     let numbers = [
         ("snapshots", SNAPSHOTS.get()),
         ("snapshots_in_flight", snapshot::in_flight()),
-        (
-            "snapshots_from_reserve",
-            snapshot::FROM_RESERVE.load(Ordering::Relaxed),
-        ),
+        ("snapshots_from_reserve", snapshot::FROM_RESERVE.get()),
         ("bounced_bytes", BOUNCED_BYTES.get()),
         ("bounce_memory_bytes", BOUNCE_MEMORY.now()),
         ("bounce_memory_peak_bytes", BOUNCE_MEMORY.peak()),
