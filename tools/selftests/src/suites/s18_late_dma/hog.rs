@@ -21,6 +21,7 @@ use crate::support::{
     edu::rig,
     page_frame, page_size,
     process::Tied,
+    sysctl::drop_caches,
 };
 
 /// How long it may look for the pages.
@@ -60,12 +61,17 @@ impl Successor {
         let (sender, said) = channel()?;
         let (look, orders) = channel::<()>()?;
         let process = Tied::spawn(move || {
-            // Freed pages are given again first on the processor where they were freed.
-            let mut one = CpuSet::new();
-            one.set(0)?;
-            sched_setaffinity(Pid::from_raw(0), &one)?;
+            run_on(0)?;
             rig::truncate(&path, 0)?;
-            let (memory, found) = take(&frames)?;
+            let (mut memory, mut found) = take(&frames)?;
+            if found == 0 {
+                // Another processor had a last reference to them, and may still have it.
+                drop_caches()?;
+                run_on(1)?;
+                let (more, found_there) = take(&frames)?;
+                memory.extend(more);
+                found += found_there;
+            }
             sender.send(&Said::Has(found))?;
             ensure!(
                 readable(orders.as_fd(), 3 * PATIENCE)?,
@@ -99,6 +105,13 @@ impl Successor {
     }
 }
 
+/// From now on only there: freed pages are given again first on the processor where they were freed.
+fn run_on(processor: usize) -> Result<()> {
+    let mut one = CpuSet::new();
+    one.set(processor)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &one)?)
+}
+
 /// Takes memory until all `frames` are found in it, or there is no more; returns
 /// its pages, and how many of the frames are among them.
 fn take(frames: &[u64]) -> Result<(Vec<*mut u8>, u64)> {
@@ -126,7 +139,7 @@ fn take(frames: &[u64]) -> Result<(Vec<*mut u8>, u64)> {
         if frames.contains(&page_frame(page)?) {
             found += 1;
         }
-        if found == frames.len() as u64 || begin.elapsed() > PATIENCE / 2 {
+        if found == frames.len() as u64 || begin.elapsed() > PATIENCE / 3 {
             break;
         }
     }
