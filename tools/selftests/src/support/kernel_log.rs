@@ -16,6 +16,15 @@ const LOSS: &str = "data will be lost";
 /// Ends a line of a stack trace that is of the module.
 const FRAME: &str = " [pinlease]";
 
+/// Lines before the first that is wrong: the head of a report whose first words are not known to us.
+const BEFORE: usize = 5;
+
+/// Lines after the last: a stack trace.
+const AFTER: usize = 40;
+
+/// Lines in all.
+const AT_MOST: usize = 150;
+
 /// The log from now on.
 #[derive(Debug)]
 pub struct KernelLog(File);
@@ -52,18 +61,35 @@ impl KernelLog {
 
     /// Those that tell of a kernel in trouble.
     pub fn splats(&mut self) -> Vec<String> {
-        self.splats_but(&[])
-    }
-
-    /// The same, but for lines that have one of `expected` in them, if no stack trace has a function
-    /// of the module.
-    pub fn splats_but(&mut self, expected: &[&str]) -> Vec<String> {
         let mut lines = self.messages();
-        let ours = lines.iter().any(|line| line.contains(FRAME));
-        let is_expected = |line: &str| !ours && expected.iter().any(|part| line.contains(part));
-        lines.retain(|line| is_splat(line) && !is_expected(line));
+        lines.retain(|line| is_splat(line));
         lines
     }
+
+    /// The same with what surrounds them, but for lines that have one of `expected` in them, if no
+    /// stack trace has a function of the module.
+    pub fn splats_but(&mut self, expected: &[&str]) -> Vec<String> {
+        let lines = self.messages();
+        let ours = lines.iter().any(|line| line.contains(FRAME));
+        let is_expected = |line: &str| !ours && expected.iter().any(|part| line.contains(part));
+        surroundings(&lines, |line| is_splat(line) && !is_expected(line))
+    }
+}
+
+/// From what is said before the first line that is wanted to the end of the stack trace behind the last.
+fn surroundings(lines: &[String], wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let (Some(first), Some(last)) = (
+        lines.iter().position(|line| wanted(line)),
+        lines.iter().rposition(|line| wanted(line)),
+    ) else {
+        return Vec::new();
+    };
+    let end = lines.len().min(last + AFTER);
+    lines[first.saturating_sub(BEFORE)..end]
+        .iter()
+        .take(AT_MOST)
+        .cloned()
+        .collect()
 }
 
 /// The text of a record `level,sequence,time,flags;text\n KEY=value\n`.
@@ -90,5 +116,16 @@ mod tests {
         assert!(!is_splat(
             "pinlease: loading out-of-tree module taints kernel."
         ));
+    }
+
+    #[test]
+    fn what_surrounds_a_splat() {
+        let lines: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+        let numbers = |wanted: &[&str]| surroundings(&lines, |line| wanted.contains(&line));
+        assert!(numbers(&[]).is_empty());
+        assert_eq!(numbers(&["100"]), lines[95..140]);
+        assert_eq!(numbers(&["2", "30"]), lines[..70]);
+        assert_eq!(numbers(&["999"]), lines[994..]);
+        assert_eq!(numbers(&["100", "900"]), lines[95..245]);
     }
 }

@@ -75,7 +75,11 @@ impl Program {
     /// It does not read any more.
     pub fn say(&mut self, line: &str) -> Result<()> {
         let input = self.input.as_mut().context("its input has ended")?;
-        writeln!(input, "{line}").context("writing to a program")
+        // In one write, lest the program reads the line without its end.
+        let line = format!("{line}\n");
+        input
+            .write_all(line.as_bytes())
+            .context("writing to a program")
     }
 
     /// Ends its standard input.
