@@ -46,6 +46,9 @@ const ROUNDS: u64 = 15;
 /// It should not grow at all; more than this is a list that is walked.
 const GROWTH: u32 = 20;
 
+/// A list is walked each time; a busy machine is not busy each time.
+const TRIES: u32 = 3;
+
 fn prepare(context: &Context) -> Result<Parameterised> {
     let modules = Parameterised::load(&context.modules, c"leases_per_user=200000")?;
     let files = ALL + 1024;
@@ -151,29 +154,38 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-/// 10,000 leases on one file, disjoint and overlapping.
+/// Few and many leases on one file, disjoint and overlapping.
 fn one_file(context: &Context) -> TestResult {
     let modules = prepare(context)?;
     for (what, width) in [("disjoint", 1), ("overlapping", 4)] {
-        let few = measure(context, FEW, width)?;
-        let many = measure(context, MANY, width)?;
-        println!("{what}: {FEW} leases: {few:?}\n{what}: {MANY} leases: {many:?}");
-        for (name, few, many) in [
-            ("acquiring", few.acquire, many.acquire),
-            ("breaking", few.there, many.there),
-            ("resuming", few.back, many.back),
-        ] {
-            let ratio = many.as_secs_f64() / few.as_secs_f64();
-            println!("{what}, {name}: {ratio:.2} times as long with {MANY}");
-            ensure!(
-                many <= GROWTH * few.max(Duration::from_micros(50)),
-                "{what}, {name}: {few:?} with {FEW} leases, {many:?} with {MANY}"
-            );
+        let mut slower = String::new();
+        for _ in 0..TRIES {
+            let few = measure(context, FEW, width)?;
+            let many = measure(context, MANY, width)?;
+            println!("{what}: {FEW} leases: {few:?}\n{what}: {MANY} leases: {many:?}");
+            slower = grown(few, many).join(", ");
+            if slower.is_empty() {
+                break;
+            }
         }
+        ensure!(slower.is_empty(), "{what}, each time: {slower}");
     }
     everyone(context)?;
     drop(modules);
     Ok(())
+}
+
+/// What takes longer with many leases.
+fn grown(few: Times, many: Times) -> Vec<String> {
+    [
+        ("acquiring", few.acquire, many.acquire),
+        ("breaking", few.there, many.there),
+        ("resuming", few.back, many.back),
+    ]
+    .into_iter()
+    .filter(|&(_, few, many)| many > GROWTH * few.max(Duration::from_micros(50)))
+    .map(|(name, few, many)| format!("{name}: {few:?} with {FEW} leases, {many:?} with {MANY}"))
+    .collect()
 }
 
 /// One breaker that meets all of them.
