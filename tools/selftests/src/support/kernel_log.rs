@@ -84,12 +84,9 @@ fn surroundings(lines: &[String], wanted: impl Fn(&str) -> bool) -> Vec<String> 
     ) else {
         return Vec::new();
     };
-    let end = lines.len().min(last + AFTER);
-    lines[first.saturating_sub(BEFORE)..end]
-        .iter()
-        .take(AT_MOST)
-        .cloned()
-        .collect()
+    let begin = first.saturating_sub(BEFORE);
+    let end = lines.len().min(last + AFTER).min(begin + AT_MOST);
+    lines[begin..end].to_vec()
 }
 
 /// The text of a record `level,sequence,time,flags;text\n KEY=value\n`.

@@ -76,9 +76,8 @@ impl Program {
     pub fn say(&mut self, line: &str) -> Result<()> {
         let input = self.input.as_mut().context("its input has ended")?;
         // In one write, lest the program reads the line without its end.
-        let line = format!("{line}\n");
         input
-            .write_all(line.as_bytes())
+            .write_all(format!("{line}\n").as_bytes())
             .context("writing to a program")
     }
 

@@ -194,6 +194,11 @@ pub fn breaks_of_command(context: &Context) -> TestResult {
     ensure!(line.trim_start().starts_with("sh-"), "{line}");
     let done = said.lines().find(|line| line.contains(" break_done: "));
     ensure!(done.context("no break_done")?.contains("outcome refused"));
+    for instance in std::fs::read_dir("/sys/kernel/tracing/instances")? {
+        let name = instance?.file_name();
+        let left = name.to_string_lossy().starts_with("breaks-of-command");
+        ensure!(!left, "{name:?} is left");
+    }
     Ok(())
 }
 
