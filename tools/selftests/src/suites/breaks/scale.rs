@@ -43,7 +43,8 @@ const FILES: u64 = 10;
 /// Breaks of which the median counts.
 const ROUNDS: u64 = 15;
 
-/// It should not grow at all. A walk of the leases that looks at each once costs less than this even with [`MANY`], and is not noticed.
+/// It should not grow at all. A walk that looks at each lease once costs less than this even with
+/// [`MANY`], and is not noticed.
 const GROWTH: u32 = 20;
 
 fn prepare(context: &Context) -> Result<Parameterised> {
