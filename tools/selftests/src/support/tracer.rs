@@ -108,6 +108,19 @@ impl Drop for Tracer {
     }
 }
 
+/// The names of the trace buffers that begin with `prefix`.
+///
+/// # Errors
+///
+/// There is no tracefs.
+pub fn buffers(prefix: &str) -> Result<Vec<String>> {
+    let entries = fs::read_dir(INSTANCES).context(INSTANCES)?;
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<String>>>()?;
+    names.retain(|name| name.starts_with(prefix));
+    Ok(names)
+}
+
 /// The events of a trace; lines that are none are left out.
 pub fn parse(trace: &str) -> impl Iterator<Item = Traced<'_>> {
     trace

@@ -2,7 +2,6 @@
 //! `pinlease watch --trace`.
 
 use std::{
-    fs,
     os::unix::process::CommandExt,
     process::Command,
     thread,
@@ -20,10 +19,9 @@ use super::{
 };
 use crate::{
     harness::{Context, TestResult},
-    support::{page_size, process::NOBODY, Program},
+    support::{page_size, process::NOBODY, tracer, Program},
 };
 
-const INSTANCES: &str = "/sys/kernel/tracing/instances";
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Tracepoints come between the events, and the buffer goes with the command, whichever signal ends
@@ -154,13 +152,7 @@ pub fn user(context: &Context) -> TestResult {
 
 /// Trace buffers of commands.
 fn buffers() -> Result<Vec<String>> {
-    let entries = fs::read_dir(INSTANCES).context(INSTANCES)?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let names: Vec<String> = names.collect::<Result<_>>()?;
-    Ok(names
-        .into_iter()
-        .filter(|name| name.starts_with("pinlease-"))
-        .collect())
+    tracer::buffers("pinlease-")
 }
 
 /// All lines, to the first for which `last` holds.

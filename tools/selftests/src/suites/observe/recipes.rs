@@ -16,8 +16,8 @@ use pinlease::Policy;
 use crate::{
     harness::{skip, Context, TestResult},
     support::{
-        command::output, page_size, Act, Breaking, Fill, HolderPlan, Mapped, Program, RigOptions,
-        When,
+        command::output, page_size, tracer::buffers, Act, Breaking, Fill, Holder, HolderPlan,
+        Mapped, Program, RigOptions, When,
     },
 };
 
@@ -179,8 +179,19 @@ pub fn breaks_of_command(context: &Context) -> TestResult {
             false => Ok(String::new()),
         }
     })?;
-    let said = output(recipe, &["sh", "-c", &format!(": >'{path}'")])?;
-    println!("{said}");
+    // It runs to its end, or is interrupted together with the recipe.
+    for end in ["", "; kill -INT $PPID $$"] {
+        let said = output(recipe, &["sh", "-c", &format!("(: >'{path}'){end}")])?;
+        println!("{said}");
+        reports_refusal(&said, &holder)?;
+    }
+    let left = buffers("breaks-of-command")?;
+    ensure!(left.is_empty(), "{left:?}");
+    Ok(())
+}
+
+/// Whether trace-cmd's report tells of the refusal.
+fn reports_refusal(said: &str, holder: &Holder) -> TestResult {
     let line = said.lines().find(|line| line.contains(" lease_refuse: "));
     let line = line.context("no lease_refuse")?;
     let parts = [
@@ -194,11 +205,6 @@ pub fn breaks_of_command(context: &Context) -> TestResult {
     ensure!(line.trim_start().starts_with("sh-"), "{line}");
     let done = said.lines().find(|line| line.contains(" break_done: "));
     ensure!(done.context("no break_done")?.contains("outcome refused"));
-    for instance in std::fs::read_dir("/sys/kernel/tracing/instances")? {
-        let name = instance?.file_name();
-        let left = name.to_string_lossy().starts_with("breaks-of-command");
-        ensure!(!left, "{name:?} is left");
-    }
     Ok(())
 }
 
