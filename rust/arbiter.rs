@@ -49,6 +49,8 @@ pub(crate) struct Arbiter {
     looks: IntervalMap<u64, ()>,
     /// All of the direct writes that may end after their calls have returned.
     late: Option<PageRange>,
+    /// The earliest deadline of those that breakers brought, of which expiry does not know yet.
+    brought: Option<u64>,
     /// Leases that are about to be added.
     coming: usize,
     /// Whether a lease has a failure of which nobody was told.
@@ -149,6 +151,7 @@ impl Arbiter {
             grants: IntervalMap::new(),
             looks: IntervalMap::new(),
             late: None,
+            brought: None,
             coming: 0,
             failed: false,
             interrupted: None,
@@ -362,6 +365,7 @@ impl Arbiter {
             return Ok(Meeting::Passes);
         }
         let (mut last, mut endless, mut bound) = (0, false, false);
+        let brought = &mut self.brought;
         each_met(
             &mut self.leases,
             &self.pins,
@@ -376,6 +380,7 @@ impl Arbiter {
                     .state
                     .break_begins(grace_ends, patience, breaker.range);
                 let deadline = leased.state.deadline();
+                *brought = [*brought, deadline].into_iter().flatten().min();
                 if deadline.is_some() {
                     last = last.max(grace_ends);
                 } else if leased.state.is_valid() {
@@ -538,7 +543,14 @@ impl Arbiter {
         None
     }
 
-    /// When the next policy acts.
+    /// When the first policy acts because of the breakers that came since the last call: what expiry
+    /// has to be told. A break that goes on when another one is over ends later: expiry sees that
+    /// when it looks for the other one.
+    pub(crate) fn take_brought_deadline(&mut self) -> Option<u64> {
+        self.brought.take()
+    }
+
+    /// When the next policy acts. Looks at all leases.
     pub(crate) fn next_deadline(&self) -> Option<u64> {
         self.leases
             .iter()

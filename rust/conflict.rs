@@ -332,7 +332,7 @@ fn try_to_meet(
     let met = arbiter.meet(&breaker, room, patience, |holder| {
         endless.wait_for(&breaker.process, &holder.process)
     });
-    let deadline = arbiter.next_deadline();
+    let deadline = arbiter.take_brought_deadline();
     drop(arbiter);
     drop(looking);
     if let Some(deadline) = deadline {
