@@ -43,9 +43,15 @@ const FILES: u64 = 10;
 /// Breaks of which the median counts.
 const ROUNDS: u64 = 15;
 
-/// It should not grow at all. A walk that looks at each lease once costs less than this even with
-/// [`MANY`], and is not noticed.
+/// It should not grow at all. Medians on a busy machine: a walk that looks at each lease once may not
+/// be noticed by them.
 const GROWTH: u32 = 20;
+
+/// Below this, a median says little.
+const SHORT: Duration = Duration::from_micros(50);
+
+/// As [`GROWTH`], for the least of many.
+const LEAST_GROWTH: u32 = 3;
 
 fn prepare(context: &Context) -> Result<Parameterised> {
     let modules = Parameterised::load(&context.modules, c"leases_per_user=200000")?;
@@ -62,44 +68,78 @@ fn acquire(device: &Device, file: &File, pages: Range<u64>) -> Result<Lease> {
         .acquire()?)
 }
 
-/// What the breaking process is told, and tells: the page, and when it is done.
-type Order = u64;
-
-/// Punches single pages as it is told; forked before any lease exists, so that
-/// it has no copy of one.
-fn puncher(file: &File, mut orders: Receiver<Order>, done: &Sender<Duration>) -> TestResult {
-    while let Some(page) = orders.receive(Duration::from_secs(600))? {
-        if page == Order::MAX {
-            break;
-        }
-        let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        fallocate(file, flags, (page * PAGE) as i64, PAGE as i64)?;
-        done.send(&monotonic())?;
-    }
-    Ok(())
+fn punch(file: &File, page: u64) -> TestResult {
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    Ok(fallocate(file, flags, (page * PAGE) as i64, PAGE as i64)?)
 }
 
-/// Medians of: acquiring a lease, a breaker's way to the holder, and back.
+/// A process that punches single pages.
+struct Puncher {
+    process: process::Forked,
+    order: Sender<u64>,
+    done: Receiver<Duration>,
+}
+
+impl Puncher {
+    /// To be forked before any lease exists, so that it has no copy of one.
+    fn new(file: &File) -> Result<Self> {
+        let (order, mut orders) = channel::<u64>()?;
+        let (say, done) = channel::<Duration>()?;
+        let process = process::spawn(|| {
+            while let Some(page) = orders.receive(Duration::from_secs(600))? {
+                if page == u64::MAX {
+                    break;
+                }
+                punch(file, page)?;
+                say.send(&monotonic())?;
+            }
+            Ok(())
+        })?;
+        Ok(Self {
+            process,
+            order,
+            done,
+        })
+    }
+
+    fn begin(&self, page: u64) -> TestResult {
+        self.order.send(&page)
+    }
+
+    /// When it was done.
+    fn done(&mut self) -> Result<Duration> {
+        self.done.receive(LIMIT)?.context("the breaker failed")
+    }
+
+    fn end(self) -> TestResult {
+        self.order.send(&u64::MAX)?;
+        self.process.join()
+    }
+}
+
+/// Medians of: acquiring a lease, a breaker's way to the holder, and back; and the least that one
+/// takes that meets nobody.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     acquire: Duration,
     there: Duration,
     back: Duration,
+    pass: Duration,
 }
 
-/// A file with leases of `width` pages, one beginning on each page, and who breaks them.
+/// A file with leases of `width` pages, one beginning on each page but the last `width`, and who
+/// breaks them.
 struct Leased {
     mapped: Mapped,
     file: File,
-    breaker: process::Forked,
-    order: Sender<Order>,
-    done: Receiver<Duration>,
+    breaker: Puncher,
     count: u64,
     width: u64,
     held: Vec<Option<Lease>>,
     acquiring: Vec<Duration>,
     there: Vec<Duration>,
     back: Vec<Duration>,
+    pass: Duration,
 }
 
 impl Leased {
@@ -108,21 +148,18 @@ impl Leased {
         let path = context.path(&format!("scale-{count}"));
         let mapped = Mapped::sparse(&path, count + width)?;
         let file = breakers::open(mapped.path(), 0)?;
-        let (order, orders) = channel::<Order>()?;
-        let (say, done) = channel::<Duration>()?;
-        let breaker = process::spawn(|| puncher(mapped.file(), orders, &say))?;
+        let breaker = Puncher::new(mapped.file())?;
         Ok(Self {
             mapped,
             file,
             breaker,
-            order,
-            done,
             count,
             width,
             held: Vec::new(),
             acquiring: Vec::new(),
             there: Vec::new(),
             back: Vec::new(),
+            pass: Duration::MAX,
         })
     }
 
@@ -144,7 +181,7 @@ impl Leased {
     fn break_once(&mut self, device: &Device, round: u64) -> Result<()> {
         let page = self.width + round * (self.count - 2 * self.width) / ROUNDS;
         let begin = monotonic();
-        self.order.send(&page)?;
+        self.breaker.begin(page)?;
         let met = page + 1 - self.width..page + 1;
         for lease in met.clone() {
             let lease = self.held[lease as usize]
@@ -159,7 +196,7 @@ impl Leased {
             released = monotonic();
             self.held[lease as usize] = None;
         }
-        let returned = self.done.receive(LIMIT)?.context("the breaker failed")?;
+        let returned = self.breaker.done()?;
         self.back.push(returned.saturating_sub(released));
         for lease in met {
             let again = acquire(device, &self.file, lease..lease + self.width)?;
@@ -168,9 +205,18 @@ impl Leased {
         Ok(())
     }
 
+    /// Breaks of the last page, which nobody holds.
+    fn pass_often(&mut self) -> Result<()> {
+        for _ in 0..ROUNDS {
+            let begin = monotonic();
+            punch(&self.file, self.count + self.width - 1)?;
+            self.pass = self.pass.min(monotonic().saturating_sub(begin));
+        }
+        Ok(())
+    }
+
     fn end(mut self) -> Result<Times> {
-        self.order.send(&Order::MAX)?;
-        self.breaker.join()?;
+        self.breaker.end()?;
         let begin = monotonic();
         drop(self.held);
         println!(
@@ -183,6 +229,7 @@ impl Leased {
             acquire: median(self.acquiring.split_off(last)),
             there: median(self.there),
             back: median(self.back),
+            pass: self.pass,
         })
     }
 }
@@ -205,19 +252,37 @@ fn one_file(context: &Context) -> TestResult {
         for round in 0..ROUNDS {
             few.break_once(&device, round)?;
             many.break_once(&device, round)?;
+            few.pass_often()?;
+            many.pass_often()?;
         }
         let (few, many) = (few.end()?, many.end()?);
         residue::none_left()?;
         println!("{what}: {FEW} leases: {few:?}\n{what}: {MANY} leases: {many:?}");
-        for (name, few, many) in [
-            ("acquiring", few.acquire, many.acquire),
-            ("breaking", few.there, many.there),
-            ("resuming", few.back, many.back),
+        for (name, few, many, bound) in [
+            (
+                "acquiring",
+                few.acquire,
+                many.acquire,
+                GROWTH * few.acquire.max(SHORT),
+            ),
+            (
+                "breaking",
+                few.there,
+                many.there,
+                GROWTH * few.there.max(SHORT),
+            ),
+            (
+                "resuming",
+                few.back,
+                many.back,
+                GROWTH * few.back.max(SHORT),
+            ),
+            ("passing", few.pass, many.pass, LEAST_GROWTH * few.pass),
         ] {
             let ratio = many.as_secs_f64() / few.as_secs_f64();
             println!("{what}, {name}: {ratio:.2} times as long with {MANY}");
             ensure!(
-                many <= GROWTH * few.max(Duration::from_micros(50)),
+                many <= bound,
                 "{what}, {name}: {few:?} with {FEW} leases, {many:?} with {MANY}"
             );
         }
@@ -232,29 +297,26 @@ fn one_file(context: &Context) -> TestResult {
 fn everyone(context: &Context) -> TestResult {
     let mapped = Mapped::sparse(&context.path("scale"), 4)?;
     let file = breakers::open(mapped.path(), 0)?;
-    let (order, orders) = channel::<Order>()?;
-    let (say, mut done) = channel::<Duration>()?;
-    let breaker = process::spawn(|| puncher(mapped.file(), orders, &say))?;
+    let mut breaker = Puncher::new(mapped.file())?;
     let device = Device::open()?;
     let mut held = Vec::new();
     for _ in 0..MANY {
         held.push(acquire(&device, &file, 0..4)?);
     }
     let begin = monotonic();
-    order.send(&2)?;
+    breaker.begin(2)?;
     for lease in &held {
         let event = lease.read_event()?;
         ensure!(matches!(event.kind, EventKind::Break { .. }), "{event:?}");
     }
     let told = monotonic().saturating_sub(begin);
     drop(held);
-    let returned = done.receive(LIMIT)?.context("the breaker failed")?;
+    let returned = breaker.done()?;
     println!(
         "one breaker, {MANY} leases: all told after {told:?}, returned after {:?}",
         returned.saturating_sub(begin)
     );
-    order.send(&Order::MAX)?;
-    breaker.join()?;
+    breaker.end()?;
     residue::none_left()
 }
 
