@@ -339,7 +339,9 @@ impl Arbiter {
                 Verdict::Pass => (),
                 Verdict::Break => {
                     broken = true;
-                    if patience == Patience::Waits && leased.state.policy() == Policy::Block {
+                    // Of one that is closed only pins are left: nobody waits for them without end.
+                    let endless = leased.state.policy() == Policy::Block && leased.state.is_valid();
+                    if patience == Patience::Waits && endless {
                         blocked = blocked.and_then(|()| may_block(&leased.lease.holder));
                     }
                 }
